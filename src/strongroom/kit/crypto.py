@@ -1,0 +1,118 @@
+"""Secrets at rest: AES-256-GCM with the key's version in the value, and keyed hashes for what is only compared.
+
+A sealed value is `01 | key version (4 bytes) | nonce (12) | ciphertext and tag`. Its associated data is the place where it
+lives (tenant, table, column, row), so a value copied to another row does not open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEY_BYTES = 32
+_FORMAT = b"\x01"
+_NONCE_BYTES = 12
+_HEADER_BYTES = 5
+
+
+class SealBroken(Exception):
+    """A sealed value does not open: another key, another place, or altered. Never explained further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key and its version; prints as its version only."""
+
+    version: int
+    material: bytes = field(repr=False)
+
+    @classmethod
+    def generate(cls, version: int = 1) -> Key:
+        """Make a fresh random key."""
+        return cls(version, secrets.token_bytes(KEY_BYTES))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a sealed value lives."""
+
+    tenant: str
+    table: str
+    column: str
+    row: str
+
+    def encode(self) -> bytes:
+        """Return the associated data: the parts, each with its length."""
+        return join_parts(self.tenant.encode(), self.table.encode(), self.column.encode(), self.row.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A text that must not be printed; `reveal()` is the only way to it."""
+
+    _value: str = field(repr=False)
+
+    def reveal(self) -> str:
+        """Return the text."""
+        return self._value
+
+    def __str__(self) -> str:
+        return "[secret]"
+
+
+def join_parts(*parts: bytes) -> bytes:
+    """Join parts so that no two different lists of parts give the same bytes."""
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def seal(key: Key, place: Place, plaintext: bytes) -> bytes:
+    """Encrypt for one place."""
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    header = _FORMAT + key.version.to_bytes(4, "big")
+    return header + nonce + AESGCM(key.material).encrypt(nonce, plaintext, header + place.encode())
+
+
+def key_version(sealed: bytes) -> int:
+    """Return the version of the key that a sealed value needs."""
+    if len(sealed) < _HEADER_BYTES + _NONCE_BYTES or sealed[:1] != _FORMAT:
+        raise SealBroken
+    return int.from_bytes(sealed[1:_HEADER_BYTES], "big")
+
+
+def unseal(key: Key, place: Place, sealed: bytes) -> bytes:
+    """Decrypt what was sealed for this place. Raise SealBroken on anything else."""
+    if key_version(sealed) != key.version:
+        raise SealBroken
+    header, rest = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
+    try:
+        return AESGCM(key.material).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], header + place.encode())
+    except InvalidTag:
+        raise SealBroken from None
+
+
+def derive(material: bytes, purpose: str) -> bytes:
+    """Derive the key for one purpose (RFC 5869, SHA-512)."""
+    return HKDF(SHA512(), KEY_BYTES, None, purpose.encode()).derive(material)
+
+
+def keyed_hash(material: bytes, *parts: str | bytes) -> bytes:
+    """Return HMAC-SHA-512 over the parts: for look-up and comparison of what need not be read back."""
+    encoded = (part.encode() if isinstance(part, str) else part for part in parts)
+    return hmac.digest(material, join_parts(*encoded), "sha512")
+
+
+def same(left: bytes, right: bytes) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(left, right)
+
+
+def fingerprint(data: bytes) -> str:
+    """Return the first 16 hex digits of SHA-512: a name for a key or a file, never for personal data."""
+    return hashlib.sha512(data).hexdigest()[:16]

@@ -1,0 +1,28 @@
+"""Prometheus metrics: every one is declared here, so that names and labels stay few and hold nothing personal."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+REQUESTS = Counter("strongroom_http_requests", "Requests answered", ("method", "route", "status"), registry=REGISTRY)
+REQUEST_SECONDS = Histogram(
+    "strongroom_http_request_seconds",
+    "Time to answer a request",
+    ("route",),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    registry=REGISTRY,
+)
+JOB_ITEMS = Counter("strongroom_job_items", "Items that jobs worked on", ("job",), registry=REGISTRY)
+JOB_FAILURES = Counter("strongroom_job_failures", "Runs of jobs that failed and will be repeated", ("job",), registry=REGISTRY)
+JOB_SECONDS = Histogram("strongroom_job_seconds", "Time of one run of a job", ("job",), registry=REGISTRY)
+DELIVERIES = Counter("strongroom_webhook_deliveries", "Webhook tries by outcome", ("outcome",), registry=REGISTRY)
+MESSAGES = Counter("strongroom_messages", "Text messages by outcome", ("outcome",), registry=REGISTRY)
+BANK_CALLS = Counter("strongroom_bank_calls", "Calls to banks by outcome", ("bank", "call", "outcome"), registry=REGISTRY)
+PAYMENTS_LIVE = Gauge("strongroom_payments_live", "Payments that have not ended", ("state",), registry=REGISTRY)
+
+
+def exposition() -> bytes:
+    """Return all metrics in Prometheus' text form."""
+    return generate_latest(REGISTRY)
