@@ -26,6 +26,7 @@ FOLDER_VARIABLE = "STRONGROOM_TEST_FOLDER"
 FOLDER_PREFIX = "strongroom-tests-"
 TEMPLATE = "migrated"
 SYSTEM_PACKAGES = Path(__file__).with_name("system-packages.txt")
+MEMORY_MIN_BYTES = 2 * 1024**3
 run_lock = pytest.StashKey[int]()
 
 
@@ -95,11 +96,11 @@ def locked(name: str) -> Iterator[None]:
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
-    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+    for folder in fast_folder().glob(f"{FOLDER_PREFIX}*"):
         with contextlib.suppress(OSError):
             os.close(hold(folder))
             clear(folder)
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=fast_folder()))
     folder.chmod(0o711)  # the server of a root's run is another user and passes through
     config.stash[run_lock] = hold(folder)
     os.environ[FOLDER_VARIABLE] = str(folder)
@@ -125,6 +126,13 @@ def package_of(program: str) -> str:
     return next(package for package, shown_by, _ in rows if shown_by == program)
 
 
+def fast_folder() -> Path:
+    """Return a folder in memory where there is one with room: a database is cloned there in 20 ms, on a disk in 400."""
+    memory = Path("/dev/shm")  # noqa: S108 - the run's own folder in it is made by mkdtemp
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY_MIN_BYTES
+    return memory if roomy else Path(tempfile.gettempdir())
+
+
 def hold(folder: Path) -> int:
     """Mark a run's folder as in use until its process ends. Raises OSError when another run uses it."""
     lock = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -138,5 +146,6 @@ def hold(folder: Path) -> int:
 
 def clear(folder: Path) -> None:
     """Stop what still runs in a run's folder and remove it."""
-    EmbeddedPostgres(folder / "postgresql", durable=False).stop()
+    for started in folder.rglob("launcher.lock"):
+        EmbeddedPostgres(started.parent, durable=False).stop()
     shutil.rmtree(folder, ignore_errors=True)

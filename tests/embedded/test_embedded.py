@@ -27,7 +27,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become ano
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """Yield a folder that the server's user can reach when root runs the tests, and leave nothing running in it."""
-    made = Path(tempfile.mkdtemp(prefix="strongroom-embedded-"))
+    made = Path(tempfile.mkdtemp(prefix="embedded-", dir=os.environ["STRONGROOM_TEST_FOLDER"]))
     made.chmod(0o711)
     yield made / "pg"
     EmbeddedPostgres(made / "pg").reset()
