@@ -1,0 +1,74 @@
+"""Every address of the customer's website, so that pages and handlers never spell one out."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import quote, urlencode
+
+START: Final = "/customer"
+STATIC: Final = "/customer/static"
+LOGIN: Final = "/customer/login"
+CODE: Final = "/customer/code"
+CODE_AGAIN: Final = "/customer/code/again"
+ACTIONS: Final = "/customer/actions"
+CONSENTS: Final = "/customer/consents"
+HELP: Final = "/customer/help"
+PRIVACY: Final = "/customer/privacy"
+SIGN_OUT: Final = "/customer/sign-out"
+EXTEND: Final = "/customer/session/extend"
+BANK_RETURN: Final = "/customer/return"
+
+
+def genuine(firm_id: str | None = None) -> str:
+    """Return the page that says how to check that a message is genuine, in general or for one firm."""
+    return "/customer/genuine" + (f"?{urlencode({'firm': firm_id})}" if firm_id else "")
+
+
+def firm_css(firm_id: str) -> str:
+    """Return the stylesheet that holds one firm's accent colour."""
+    return f"/customer/firm/{quote(firm_id, safe='')}.css"
+
+
+def grant(token: str) -> str:
+    """Return the page that a firm's app opens."""
+    return f"/customer/grant/{quote(token, safe='')}"
+
+
+def pay(request_id: str) -> str:
+    """Return the bank choice of a credit request."""
+    return f"/customer/pay/{quote(request_id, safe='')}"
+
+
+def pay_check(request_id: str, bank_id: str | None = None) -> str:
+    """Return the page on which a payment is checked and agreed; without a bank, the address that its form posts to."""
+    return f"{pay(request_id)}/check" + (f"?{urlencode({'bank': bank_id})}" if bank_id else "")
+
+
+def payment(payment_id: str, page: str = "") -> str:
+    """Return the live page of a payment, or with `page`: `go`, `status`, `receipt`, `another-bank`."""
+    return f"/customer/payments/{quote(payment_id, safe='')}" + (f"/{page}" if page else "")
+
+
+def share(request_id: str, page: str = "") -> str:
+    """Return the first page of a customer account request, or with `page`: `bank`."""
+    return f"/customer/share/{quote(request_id, safe='')}" + (f"/{page}" if page else "")
+
+
+def share_check(request_id: str, bank_id: str | None = None) -> str:
+    """Return the page on which sharing is checked and agreed; without a bank, the address that its form posts to."""
+    return f"{share(request_id)}/check" + (f"?{urlencode({'bank': bank_id})}" if bank_id else "")
+
+
+def sharing(share_id: str, page: str = "") -> str:
+    """Return the live page of a sharing, or with `page`: `go`, `status`, `another-bank`, `account`, `code`."""
+    return f"/customer/shares/{quote(share_id, safe='')}" + (f"/{page}" if page else "")
+
+
+def revoke(consent_id: str) -> str:
+    """Return the page that asks whether a consent is to be ended, and ends it by POST."""
+    return f"{CONSENTS}/{quote(consent_id, safe='')}/revoke"
+
+
+def unrecognised(request_id: str) -> str:
+    """Return the page that freezes a request which the customer does not recognise."""
+    return f"/customer/unrecognised/{quote(request_id, safe='')}"

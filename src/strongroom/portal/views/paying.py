@@ -1,0 +1,225 @@
+"""The pages on which a customer pays. They share no sentence with the pages for sharing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from markupsafe import Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """What is to be paid: shown in the same shape and the same place on every page of the journey."""
+
+    amount_minor: int
+    description: str
+    payee: str
+    reference: str  # as the statement will show it
+    currency: str = "GBP"
+
+
+class OutOfReach(StrEnum):
+    """Why a bank cannot be chosen at the moment."""
+
+    DOWN = "down"
+    SLOW = "slow"
+    MAINTENANCE = "maintenance"
+    NOT_OFFERED = "not_offered"  # known to us, but not for this
+
+
+@dataclass(frozen=True, slots=True)
+class BankChoice:
+    """One bank in the list; `url` is where choosing it leads."""
+
+    id: str
+    name: str
+    url: str
+    out_of_reach: OutOfReach | None = None
+    since: datetime | None = None
+    limit_minor: int | None = None  # set only where this bank's known limit is below the amount
+    currency: str = "GBP"
+
+
+@dataclass(frozen=True, slots=True)
+class BankList:
+    """The banks to choose from, already filtered by `query`; `last_used` and `most_used` are not repeated in `others`."""
+
+    search_url: str
+    query: str
+    last_used: BankChoice | None
+    most_used: tuple[BankChoice, ...]
+    others: tuple[BankChoice, ...]
+
+    @property
+    def count(self) -> int:
+        """How many banks the list shows."""
+        return len(self.most_used) + len(self.others) + (self.last_used is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseBank:
+    """Pay: choose a bank."""
+
+    template: ClassVar[str] = "choose_bank.html"
+    request_id: str
+    slip: Slip
+    banks: BankList
+    until: datetime | None = None
+    qr: Markup | None = None  # from qr.qr_svg, to go on with the phone
+
+
+class Role(StrEnum):
+    """By what right the payment is started or the account is read."""
+
+    OWN = "own"  # the operator's own licence
+    AGENT = "agent"  # the operator is an agent of `principal`
+    PRETEND = "pretend"  # development: nobody is regulated, and the page says so
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """The regulated provider (Payment Services Regulations 2017, reg. 43)."""
+
+    name: str
+    role: Role
+    address: str
+    contact: str  # an e-mail address or a telephone number
+    reference_number: str
+    supervisor: str
+    principal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPay:
+    """Pay: check and agree. The form posts the bank and `wording` to paths.pay_check(request_id)."""
+
+    template: ClassVar[str] = "check_pay.html"
+    request_id: str
+    slip: Slip
+    bank_id: str
+    bank_name: str
+    on: date
+    provider: Provider
+    limit_minor: int | None = None
+    bank_unreachable: bool = False  # the agreement could not be made at the bank just now: nothing was paid
+
+
+@dataclass(frozen=True, slots=True)
+class GoToBankToPay:
+    """Going to the bank: a link, and by itself after a few seconds."""
+
+    template: ClassVar[str] = "go_pay.html"
+    payment_id: str
+    slip: Slip
+    bank_name: str
+    bank_url: str
+
+
+class PayStage(StrEnum):
+    """How far a payment that is not final has come."""
+
+    AT_BANK = "at_bank"  # the customer has not come back
+    CHECKING = "checking"  # came back; we are asking the bank
+    SENT = "sent"  # the bank has the payment and has not yet executed it
+    DELAYED = "delayed"  # sent, and no final answer after a long time
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentLive:
+    """Waiting for the bank. Another bank is offered only while it is safe."""
+
+    template: ClassVar[str] = "payment_live.html"
+    payment_id: str
+    slip: Slip
+    bank_name: str
+    stage: PayStage
+    since: datetime
+    may_choose_another: bool
+
+
+class PayOutcome(StrEnum):
+    """What became of a payment that left the customer's account, or may have."""
+
+    EXECUTED = "executed"  # debited; not yet confirmed as received: never cleared funds
+    RECEIVED = "received"
+    HELD = "held"
+    UNCONFIRMED = "unconfirmed"  # nobody knows yet; paying again is not offered
+    RETURNED = "returned"  # sent back after it had left
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """The result of a payment that the bank took on."""
+
+    template: ClassVar[str] = "paid.html"
+    payment_id: str
+    slip: Slip
+    bank_name: str
+    outcome: PayOutcome
+    at: datetime
+    bank_payment_id: str | None = None
+    reason: str | None = None  # the bank's own words, where it gave any
+
+
+class NotPaidBecause(StrEnum):
+    """Why nothing was paid; each has its own next step."""
+
+    CANCELLED = "cancelled"  # by the customer, at the bank
+    FUNDS = "funds"
+    LIMIT = "limit"
+    REFUSED = "refused"
+    BANK_DOWN = "bank_down"
+    TIMED_OUT = "timed_out"
+    ABANDONED = "abandoned"
+    CLOSED = "closed"  # the customer chose another bank
+    REJECTED_LATER = "rejected_later"
+
+
+@dataclass(frozen=True, slots=True)
+class NotPaid:
+    """Nothing was paid, and what to do now."""
+
+    template: ClassVar[str] = "not_paid.html"
+    payment_id: str
+    request_id: str
+    slip: Slip
+    bank_id: str
+    bank_name: str
+    because: NotPaidBecause
+    at: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The receipt, to print or to save."""
+
+    template: ClassVar[str] = "receipt.html"
+    payment_id: str
+    slip: Slip
+    bank_name: str
+    outcome: PayOutcome
+    at: datetime
+    provider: Provider
+    bank_payment_id: str | None = None
+    payer: str | None = None  # "account ending 4321" is made from the four digits
+
+
+class ElsewhereState(StrEnum):
+    """What another browser may be told, without personal data."""
+
+    CHECKING = "checking"
+    ACCEPTED = "accepted"
+    NOT_DONE = "not_done"
+
+
+@dataclass(frozen=True, slots=True)
+class CameBackElsewhere:
+    """A payment came back in another browser."""
+
+    template: ClassVar[str] = "elsewhere.html"
+    state: ElsewhereState
+    status_url: str

@@ -1,0 +1,235 @@
+"""Every page of the customer's website in every state, with sample values: for the tests, and for `make screenshots`.
+
+`python tests/portal/gallery.py --serve 8899` shows them; `--screenshots FOLDER` keeps pictures of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from litestar import Litestar, Request, Response, get, post
+
+from strongroom.kit.pages import REFERRER_NONE, REFERRER_SAME_ORIGIN, security_headers
+from strongroom.portal import paths
+from strongroom.portal.accent import accent_css
+from strongroom.portal.qr import qr_svg
+from strongroom.portal.rendering import Pages
+from strongroom.portal.views import paying, plain, requests, sharing, signing_in
+from strongroom.portal.views.frame import FieldProblem, FirmLook, Frame, View
+
+NOW = datetime(2026, 11, 21, 14, 5, 9, tzinfo=UTC)
+UNTIL = NOW + timedelta(days=6, hours=2, minutes=54)
+FIRM = FirmLook(id="frm-7h3k9d2m5q8wz", name="Harcourt & Lyle Solicitors")
+LOGO_FIRM = FirmLook(id="frm-logo", name="Fenwick Wealth", logo_url="/gallery/logo.svg")
+ACCENTS = {FIRM.id: "#7a1f3d", LOGO_FIRM.id: "#f2b705"}
+LOGO = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 240 48" width="240" height="48">'
+    '<path d="M4 40L20 8l16 32z" fill="#f2b705"/><path d="M20 8l16 32H20z" fill="#8a6a00"/>'
+    '<text x="48" y="33" font-family="Georgia, serif" font-size="26" fill="#22252b">Fenwick Wealth</text></svg>'
+)
+
+SIGNED_IN = Frame("en", "csrf-value", FIRM, session_seconds=300)
+SIGNED_OUT = replace(SIGNED_IN, session_seconds=None)
+NO_FIRM = replace(SIGNED_OUT, firm=None)
+
+CSP_ID = "csp-2m9x4c7rt0vqa"
+CAR_ID = "car-8p1z6f3hn5kye"
+PAY_ID = "pay-5t8w2j9d4m6xb"
+SHR_ID = "shr-3b7n1q8v5c2za"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One page in one state."""
+
+    name: str
+    frame: Frame
+    view: View
+
+
+SLIP = paying.Slip(
+    amount_minor=6_250_000,
+    description="Deposit for 14 Larkfield Road",
+    payee="Harcourt & Lyle Client Account",
+    reference="HL22014 OKAFOR",
+)
+PROVIDER = paying.Provider(
+    name="Strongroom Payments Ltd",
+    role=paying.Role.OWN,
+    address="1 Foundry Wharf, Leeds LS1 4AB",
+    contact="care@strongroom.example",
+    reference_number="700001",
+    supervisor="Financial Conduct Authority",
+)
+AGENT = replace(PROVIDER, name="Brightwater Services Ltd", role=paying.Role.AGENT, principal="Strongroom Payments Ltd")
+PRETEND = replace(PROVIDER, role=paying.Role.PRETEND)
+
+
+def _bank(name: str, url: str = "", **more: Any) -> paying.BankChoice:
+    bank_id = name.lower().replace(" ", "-").replace("&", "and")
+    return paying.BankChoice(bank_id, name, url or paths.pay_check(CSP_ID, bank_id), **more)
+
+
+SINCE = NOW - timedelta(hours=1, minutes=20)
+LAST = _bank("Mulberry Bank")
+MOST = (
+    _bank("Kestrel Bank"),
+    _bank("Northgate Building Society", limit_minor=2_500_000),
+    _bank("Tidewater", out_of_reach=paying.OutOfReach.DOWN, since=SINCE),
+)
+OTHERS = (
+    _bank("Alder & Pike Private Bank"),
+    _bank("Bramble", out_of_reach=paying.OutOfReach.MAINTENANCE, since=SINCE),
+    _bank("Copperfield Bank"),
+    _bank("Dunmore Savings", out_of_reach=paying.OutOfReach.NOT_OFFERED),
+    _bank("Eastfold", out_of_reach=paying.OutOfReach.SLOW, since=SINCE),
+    _bank("Foxglove Bank"),
+)
+BANKS = paying.BankList(paths.pay(CSP_ID), "", LAST, MOST, OTHERS)
+REST = (
+    _bank("Gorse", out_of_reach=paying.OutOfReach.DOWN),
+    _bank("Heron Bank", out_of_reach=paying.OutOfReach.SLOW),
+    _bank("Ivy Mutual", out_of_reach=paying.OutOfReach.MAINTENANCE),
+    _bank("Juniper", out_of_reach=paying.OutOfReach.NOT_OFFERED, since=SINCE),
+)
+QR = qr_svg("https://pay.strongroom.example/customer")
+CHECK = paying.CheckPay(CSP_ID, SLIP, LAST.id, LAST.name, date(2026, 11, 21), PROVIDER)
+LIVE = paying.PaymentLive(PAY_ID, SLIP, LAST.name, paying.PayStage.AT_BANK, NOW, may_choose_another=True)
+PAID = paying.Paid(PAY_ID, SLIP, LAST.name, paying.PayOutcome.EXECUTED, NOW, "MB-20261121-7741900")
+NOT_PAID = paying.NotPaid(PAY_ID, CSP_ID, SLIP, LAST.id, LAST.name, paying.NotPaidBecause.CANCELLED, NOW)
+RECEIPT = paying.Receipt(PAY_ID, SLIP, LAST.name, paying.PayOutcome.EXECUTED, NOW, PROVIDER, "MB-20261121-7741900", payer="4321")
+
+
+def paying_samples() -> Iterator[Sample]:
+    def page(name: str, view: View, frame: Frame = SIGNED_IN) -> Sample:
+        return Sample(f"pay-{name}", frame, view)
+
+    choose = paying.ChooseBank(CSP_ID, SLIP, BANKS, UNTIL, QR)
+    yield page("choose-bank", choose)
+    found = replace(BANKS, query="north", last_used=None, most_used=MOST[1:2], others=())
+    yield page("choose-bank-found", replace(choose, banks=found))
+    none = replace(BANKS, query="zebra", last_used=None, most_used=(), others=())
+    yield page("choose-bank-not-found", replace(choose, banks=none, qr=None))
+    rest = replace(BANKS, query="e", last_used=None, most_used=(), others=REST)
+    yield page("choose-bank-unavailable", replace(choose, banks=rest, until=None))
+    yield page("check", CHECK)
+    yield page("check-limit", replace(CHECK, limit_minor=2_500_000, provider=AGENT))
+    yield page("check-unreachable", replace(CHECK, bank_unreachable=True, provider=PRETEND))
+    yield page("go", paying.GoToBankToPay(PAY_ID, SLIP, LAST.name, "https://mulberry.example/authorise?request=1"))
+    for stage in paying.PayStage:
+        another = stage in {paying.PayStage.AT_BANK, paying.PayStage.CHECKING}
+        yield page(f"live-{stage}", replace(LIVE, stage=stage, may_choose_another=another))
+    for outcome in paying.PayOutcome:
+        reason = "Payment under review" if outcome is paying.PayOutcome.HELD else None
+        yield page(f"result-{outcome}", replace(PAID, outcome=outcome, reason=reason))
+    for because in paying.NotPaidBecause:
+        reason = "Daily limit reached" if because is paying.NotPaidBecause.LIMIT else None
+        yield page(f"not-paid-{because}", replace(NOT_PAID, because=because, reason=reason))
+    for outcome in paying.PayOutcome:
+        yield page(f"receipt-{outcome}", replace(RECEIPT, outcome=outcome, payer="4321" if reason else RECEIPT.payer))
+    for state in paying.ElsewhereState:
+        view = paying.CameBackElsewhere(state, paths.payment(PAY_ID, "status"))
+        yield page(f"elsewhere-{state}", view, NO_FIRM)
+
+
+def samples() -> list[Sample]:
+    return [*paying_samples()]
+
+
+class Gallery:
+    """A small server that shows every sample with the real headers."""
+
+    def __init__(self, pages: Pages | None = None) -> None:
+        self.pages = pages or Pages()
+        self.samples = {sample.name: sample for sample in samples()}
+
+    def html(self, name: str) -> str:
+        sample = self.samples[name]
+        return self.pages.render(sample.frame, sample.view)
+
+    def app(self) -> Litestar:
+        @get("/gallery", sync_to_thread=False)
+        def index() -> Response[str]:
+            links = "".join(f'<li><a href="/gallery/page/{name}">{name}</a>' for name in self.samples)
+            return Response(f"<!doctype html><title>Gallery</title><ol>{links}</ol>", media_type="text/html")
+
+        @get("/gallery/page/{name:str}", sync_to_thread=False)
+        def show(name: str) -> Response[str]:
+            referrer = REFERRER_NONE if name.startswith("grant") else REFERRER_SAME_ORIGIN
+            headers = security_headers(over_https=False, referrer=referrer)
+            return Response(self.html(name), media_type="text/html", headers=headers)
+
+        @get("/gallery/logo.svg", sync_to_thread=False)
+        def logo() -> Response[str]:
+            return Response(LOGO, media_type="image/svg+xml")
+
+        @get("/customer/firm/{file:str}", sync_to_thread=False)
+        def firm(file: str) -> Response[str]:
+            return Response(accent_css(ACCENTS[file.removesuffix(".css")]), media_type="text/css")
+
+        @get(paths.payment("{payment_id:str}", "status").replace("%7B", "{").replace("%7D", "}").replace("%3A", ":"))
+        async def status(payment_id: str) -> dict[str, Any]:
+            answer = self.pages.payment_answer("en", paying.PayStage.CHECKING, LAST.name)
+            return {"text": answer.text, "final": answer.final}
+
+        @post(paths.EXTEND)
+        async def extend(request: Request[Any, Any, Any]) -> dict[str, int]:
+            return {"seconds": 300}
+
+        return Litestar([index, show, logo, firm, status, extend, self.pages.assets.route()], openapi_config=None)
+
+
+@asynccontextmanager
+async def serving(gallery: Gallery, port: int = 0) -> AsyncIterator[str]:
+    """Serve the gallery on loopback for as long as the block runs; gives the address."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    server = uvicorn.Server(uvicorn.Config(gallery.app(), log_level="warning", lifespan="off"))
+    running = asyncio.create_task(server.serve([listener]))
+    while not server.started:  # noqa: ASYNC110 -- uvicorn offers a flag, no event
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await running
+
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
+
+
+async def _serve(port: int) -> None:
+    async with serving(Gallery(), port) as address:
+        print(f"{address}/gallery")  # noqa: T201 -- what whoever started it wants to know
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--serve", type=int, metavar="PORT")
+    arguments = parser.parse_args()
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(arguments.serve))
+
+
+if __name__ == "__main__":
+    main()
