@@ -11,7 +11,7 @@ returns as `memory`, an opaque text that the caller seals in its own row and han
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -108,15 +108,15 @@ class Authorising:
     """A consent exists at the bank and waits for the customer, who is to be sent to `url`."""
 
     consent_id: str
-    url: str
-    memory: str
+    url: str = field(repr=False)
+    memory: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
     """The customer agreed; the bank handed over a code to be exchanged once."""
 
-    value: str
+    value: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Declined:
 class Grant:
     """The right to submit one payment or read one set of accounts. Sealed by the caller before it is kept."""
 
-    access_token: str
+    access_token: str = field(repr=False)
     expires_at: datetime
 
 
@@ -140,10 +140,10 @@ class Account:
     """An account as the bank tells it; any part but the id may be missing."""
 
     account_id: str
-    name: str | None = None
-    sort_code: str | None = None
-    account_number: str | None = None
-    iban: str | None = None
+    name: str | None = field(default=None, repr=False)
+    sort_code: str | None = field(default=None, repr=False)
+    account_number: str | None = field(default=None, repr=False)
+    iban: str | None = field(default=None, repr=False)
     account_type: str | None = None  # current | savings | e-money | other
     currency: str | None = None
     can_receive: bool = True  # False for cards and loans, which cannot take a Faster Payment
@@ -160,7 +160,7 @@ class PaymentReport:
     reason: str | None = None
     payer: Account | None = None
     status_at: datetime | None = None
-    evidence: bytes | None = None  # the exact body and its detached signature, as JSON
+    evidence: bytes | None = field(default=None, repr=False)  # the exact body and its detached signature, as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,10 @@ class StartsPayments(Protocol):
         ...
 
     async def accept_return(self, memory: str, fields: Mapping[str, str]) -> Code | Declined:
-        """Read the fields that came back with the customer, verifying every signature and hash before believing them."""
+        """Read the fields that came back with the customer, verifying every signature and hash before believing them.
+
+        Nothing in the fields makes it raise; BankUnavailable only when the bank's keys cannot be fetched.
+        """
         ...
 
     async def exchange(self, memory: str, code: Code) -> Grant:
@@ -189,7 +192,11 @@ class StartsPayments(Protocol):
         ...
 
     async def submit_payment(self, memory: str, grant: Grant) -> PaymentReport:
-        """Send the payment. Sending again within 23 hours with the same memory is how a lost answer is asked about."""
+        """Send the payment. Sending again within 23 hours with the same memory is how a lost answer is asked about.
+
+        BankUnavailable and BankRefused speak of this sending only: after an earlier silent one, ask `consent_report` before
+        ending the payment.
+        """
         ...
 
     async def payment_report(self, memory: str, bank_payment_id: str) -> PaymentReport:

@@ -1,0 +1,160 @@
+"""The banks that customers can choose: read from the directory file, each with its connector and how it has been lately."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Self
+
+import msgspec
+
+from strongroom.banking.connectors.uk import UkBank, UkSettings
+from strongroom.banking.health import Health, HealthReport
+from strongroom.banking.port import Bank
+from strongroom.banking.signing import TRUST_ANCHOR, Signer
+from strongroom.banking.transport import Channel, Timeouts, client_context
+from strongroom.kit.errors import NotFound
+
+RESOURCE_PATH = "/open-banking/v4.0"
+LEAST_POPULAR = 1_000_000
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+HttpsUrl = Annotated[str, msgspec.Meta(pattern=r"^https://[^/?#@]+(/[^?#]*[^/?#])?$", max_length=500)]
+Accent = Annotated[str, msgspec.Meta(pattern=r"^#[0-9a-fA-F]{6}$")]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=60)]
+
+
+class BankEntry(msgspec.Struct, frozen=True):
+    """One bank in the directory file. What is optional may be set by hand; `popularity` 1 is the most used."""
+
+    id: Name
+    name: Name
+    issuer: HttpsUrl
+    organisation_id: Name
+    client_id: Name | None = None
+    resource_base: HttpsUrl | None = None
+    trust_anchor: Name = TRUST_ANCHOR
+    accent: Accent | None = None
+    popularity: int = LEAST_POPULAR
+    unavailable_reason: str | None = None
+    unavailable_since: datetime | None = None
+    connect_timeout_seconds: Seconds = 5.0
+    answer_timeout_seconds: Seconds = 20.0
+
+
+class Directory(msgspec.Struct, frozen=True):
+    """The directory file: who we are to banks, and the banks. Paths are relative to the file."""
+
+    org_id: Name
+    software_id: Name
+    client_id: Name
+    transport_certificate: str
+    transport_key: str
+    signing_key: str
+    signing_kid: Name
+    banks: tuple[BankEntry, ...]
+    ca: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BankListing:
+    """A bank as the customer's list of banks shows it; `unavailable_reason` is set when it cannot be chosen now."""
+
+    bank_id: str
+    name: str
+    accent: str | None
+    unavailable_reason: str | None  # the operator's own words, or `not_answering`
+    unavailable_since: datetime | None
+    health: HealthReport
+
+    @property
+    def is_available(self) -> bool:
+        """True when customers may choose it."""
+        return self.unavailable_reason is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    entry: BankEntry
+    bank: Bank
+    channel: Channel
+    health: Health
+
+
+class Registry:
+    """Hold every bank of one directory file. Use as an async context, or close it."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        """Read the file and its keys. Raise OSError or ValueError, naming the file, when that cannot be done."""
+        directory = read_directory(path)
+        beside = path.parent
+        ca = beside / directory.ca if directory.ca else None
+        context = client_context(beside / directory.transport_certificate, beside / directory.transport_key, ca)
+        pem = (beside / directory.signing_key).read_bytes()
+        signer = Signer(pem, directory.signing_kid, directory.org_id, directory.software_id)
+        self._lines: dict[str, _Line] = {}
+        for entry in directory.banks:
+            health = Health(clock)
+            channel = Channel(context, Timeouts(entry.connect_timeout_seconds, entry.answer_timeout_seconds), health)
+            bank = UkBank(_settings(directory, entry), channel, signer, clock)
+            self._lines[entry.id] = _Line(entry, bank, channel, health)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for line in self._lines.values():
+            await line.channel.close()
+
+    def get_bank(self, bank_id: str) -> Bank:
+        """Return a bank's connector, available or not. Raise NotFound."""
+        try:
+            return self._lines[bank_id].bank
+        except KeyError:
+            raise NotFound("There is no such bank") from None
+
+    def get_listing(self, bank_id: str) -> BankListing:
+        """Return one bank as the list shows it. Raise NotFound."""
+        if bank_id not in self._lines:
+            raise NotFound("There is no such bank")
+        return _listing(self._lines[bank_id])
+
+    def list_banks(self) -> tuple[BankListing, ...]:
+        """List the banks, most used first, then by name."""
+        ordered = sorted(self._lines.values(), key=lambda line: (line.entry.popularity, line.entry.name.casefold()))
+        return tuple(_listing(line) for line in ordered)
+
+
+def read_directory(path: Path) -> Directory:
+    """Read the directory file. Raise OSError, or ValueError saying what is wrong in it."""
+    try:
+        directory = msgspec.json.decode(path.read_bytes(), type=Directory)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    if len({entry.id for entry in directory.banks}) != len(directory.banks):
+        raise ValueError(f"{path.name}: two banks have the same id")
+    return directory
+
+
+def _settings(directory: Directory, entry: BankEntry) -> UkSettings:
+    return UkSettings(
+        issuer=entry.issuer,
+        client_id=entry.client_id or directory.client_id,
+        organisation_id=entry.organisation_id,
+        resource_base=entry.resource_base or entry.issuer + RESOURCE_PATH,
+        trust_anchor=entry.trust_anchor,
+    )
+
+
+def _listing(line: _Line) -> BankListing:
+    entry, health = line.entry, line.health.report()
+    reason, since = entry.unavailable_reason, entry.unavailable_since
+    if reason is None and health.unavailable_since is not None:
+        reason, since = "not_answering", health.unavailable_since
+    return BankListing(entry.id, entry.name, entry.accent, reason, since, health)
