@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from litestar import Litestar, Request, get, post
+from litestar.params import FromPath, FromQuery, RawBody
 
 from strongroom.kit.edge import Edge
 from strongroom.kit.errors import FieldError, Invalid, TooMany, Unauthorised
@@ -31,17 +32,17 @@ ERRORS = {
 
 
 @get("/fails/{kind:str}")
-async def fails(kind: str) -> None:
+async def fails(kind: FromPath[str]) -> None:
     raise ERRORS[kind]
 
 
 @post("/echo")
-async def echo(body: bytes) -> str:
+async def echo(body: RawBody) -> str:
     return body.decode()
 
 
 @get("/typed")
-async def typed(limit: int) -> int:
+async def typed(limit: FromQuery[int]) -> int:
     return limit
 
 
