@@ -43,6 +43,11 @@ class Once:
         self._key_hash = vault.hash("idempotency key", caller_id, key) if key is not None else None
         self._fingerprint = vault.hash("idempotency request", request)
 
+    @property
+    def keyed(self) -> bool:
+        """True when the caller sent a key."""
+        return self._key_hash is not None
+
     async def claim(self, tx: Tx, tenant: str, answer_type: type[T]) -> T | None:
         """Claim the key, or return the answer that was given to it before.
 

@@ -45,7 +45,7 @@ class Machine(Generic[S, E]):
         states: type[S],
         start: S,
         ends: Iterable[S],
-        edges: Iterable[tuple[S | Iterable[S], E, S]],
+        edges: Iterable[tuple[S | list[S], E, S]],
         tenant_column: str = "firm_id",
     ) -> None:
         """Check the table when it is imported: one way per state and event, all states reachable, ends without a way out."""
@@ -57,7 +57,7 @@ class Machine(Generic[S, E]):
         self._tenant_column = tenant_column
         self.edges: list[Edge[S, E]] = []
         for before, event, after in edges:
-            sources: list[S] = [before] if isinstance(before, states) else list(before)  # type: ignore[arg-type]  # an enum member is no iterable of members
+            sources = before if isinstance(before, list) else [before]
             self.edges.extend(Edge(source, event, after) for source in sources)
         self._check()
 

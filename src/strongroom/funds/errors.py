@@ -1,0 +1,97 @@
+"""What the funds context refuses, each with its stable code."""
+
+from __future__ import annotations
+
+from strongroom.kit.errors import Conflict, Gone, Invalid, NotFound
+
+
+class CaseClosed(Conflict):
+    """The case is closed."""
+
+    code, title = "case_closed", "The case is closed"
+
+
+class CaseRefTaken(Conflict):
+    """The firm keeps case references unique, and this one is in use."""
+
+    code, title = "case_ref_taken", "Another case has this reference"
+
+
+class CustomersFull(Conflict):
+    """The case has as many customers as it may have."""
+
+    code, title = "customers_full", "The case has as many customers as it may have"
+
+
+class NoReceivingAccount(Conflict):
+    """There is no approved receiving account to ask payment to."""
+
+    code, title = "no_receiving_account", "No approved receiving account can be used for this request"
+
+
+class PaymentLive(Conflict):
+    """A payment is under way that can no longer be called back."""
+
+    code, title = "payment_in_progress", "A payment is under way and can no longer be called back"
+
+
+class RequestEnded(Conflict):
+    """The request has come to an end."""
+
+    code, title = "request_ended", "The request has come to an end"
+
+
+class RequestFrozen(Conflict):
+    """The customer said that they do not recognise the request."""
+
+    code, title = "request_frozen", "The customer does not recognise the request; it is frozen"
+
+
+class PaymentAlreadyStarted(Conflict):
+    """Another attempt to pay is live; `payment_id` is it."""
+
+    code, title = "payment_already_started", "A payment for this request is already under way"
+
+    def __init__(self, payment_id: str) -> None:
+        super().__init__()
+        self.payment_id = payment_id
+
+
+class ShareAlreadyStarted(Conflict):
+    """Another attempt to share is live or done; `share_id` is it."""
+
+    code, title = "share_already_started", "Bank details for this request are being shared already, or have been"
+
+    def __init__(self, share_id: str) -> None:
+        super().__init__()
+        self.share_id = share_id
+
+
+class AmountTooLarge(Invalid):
+    """The amount is above what the firm may ask for."""
+
+    code, title = "amount_too_large", "The amount is too large"
+
+
+class GrantSpent(Gone):
+    """The login grant has been used, has expired or never was."""
+
+    code, title = "grant_spent", "This link has been used or has expired"
+
+
+class AuthenticationExists(Conflict):
+    """The customer may log in already."""
+
+    code, title = "authentication_exists", "The customer already has a customer authentication"
+
+
+class UnknownCursor(NotFound):
+    """`after` names nothing in this list."""
+
+    code, status, title = "unknown_cursor", 422, "`after` must be a `next` of this list"
+
+
+class SamePerson(Conflict):
+    """The same member of staff may not propose and approve."""
+
+    code, title = "same_person", "A receiving account is approved by somebody else than who proposed it"

@@ -1,0 +1,122 @@
+"""One way to move a payment: its state, its request's state, the firm's event and the audit entry, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from strongroom.funds.model import FAILURE_MESSAGES, AuditTag, Failure, Payment
+from strongroom.funds.results import Results
+from strongroom.funds.states import (
+    CREDIT_REQUEST,
+    ENDED_WITHOUT_DEBIT,
+    PAYMENT,
+    REQUEST_FOLLOWS,
+    PaymentEvent,
+    PaymentState,
+    RequestEvent,
+    RequestState,
+)
+from strongroom.kit import audit
+from strongroom.kit.db import Tx
+from strongroom.kit.machine import Moved
+from strongroom.webhooks.events import EventType, publish
+
+_P = PaymentState
+
+# Which columns of a payment get the present time when it reaches a state.
+_TIMES: dict[PaymentState, tuple[str, ...]] = {
+    _P.SUBMITTING: ("submitted_at",),
+    _P.EXECUTED: ("executed_at",),
+    _P.CREDITED: ("credited_at", "ended_at"),
+    _P.SENT_BACK: ("ended_at",),
+    **dict.fromkeys(ENDED_WITHOUT_DEBIT, ("ended_at",)),
+}
+_REQUEST_TIMES: dict[RequestState, tuple[str, ...]] = {
+    RequestState.PROCESSING: ("submitted_at",),
+    RequestState.COMPLETED: ("completed_at",),
+    RequestState.RECEIVED: ("received_at",),
+}
+# What the firm is told when a payment reaches a state. Choosing another bank is the customer's own affair.
+_EVENTS: dict[PaymentState, EventType] = {
+    _P.EXECUTED: EventType.CREDIT_REQUEST_COMPLETED,
+    _P.CREDITED: EventType.CREDIT_REQUEST_RECEIVED,
+    _P.HELD: EventType.CREDIT_REQUEST_HELD,
+    _P.SENT_BACK: EventType.CREDIT_REQUEST_RETURNED,
+    _P.DECLINED: EventType.CREDIT_REQUEST_PAYMENT_FAILED,
+    _P.ABANDONED: EventType.CREDIT_REQUEST_PAYMENT_FAILED,
+    _P.FAILED: EventType.CREDIT_REQUEST_PAYMENT_FAILED,
+    _P.REJECTED: EventType.CREDIT_REQUEST_PAYMENT_FAILED,
+}
+# Secrets that an ended attempt needs no more.
+_CLEARED = {"return_sealed": None, "grant_sealed": None, "url_sealed": None}
+
+
+class PaymentMoves:
+    """Moves payments, and whatever follows a move."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+
+    async def move(
+        self,
+        tx: Tx,
+        payment: Payment,
+        event: PaymentEvent,
+        *,
+        only_from: PaymentState | None = None,
+        failure: Failure | None = None,
+        sets: Mapping[str, Any] | None = None,
+        times: Iterable[str] = (),
+    ) -> Moved[PaymentState] | None:
+        """Move a payment if its state allows the event; None when it does not, and then nothing at all was done."""
+        after = set(PAYMENT.ways(event).values())
+        (target,) = after if len(after) == 1 else (_target(payment, event),)
+        values = dict(sets or {})
+        if target in PAYMENT.ends or target is PaymentState.UNCONFIRMED:
+            values = _CLEARED | {"due_at": None} | values
+        if failure is not None:
+            values |= {"failure_code": str(failure), "failure_message": FAILURE_MESSAGES[failure]}
+        moved = await PAYMENT.move(
+            tx,
+            payment.firm_id,
+            payment.id,
+            event,
+            only_from=only_from or (payment.state if len(after) > 1 else None),
+            sets={name: value for name, value in values.items() if name not in times},
+            times=[*_TIMES.get(target, ()), *times],
+        )
+        if moved is not None:
+            await self._follow(tx, payment, moved, failure)
+        return moved
+
+    async def _follow(self, tx: Tx, payment: Payment, moved: Moved[PaymentState], failure: Failure | None) -> None:
+        """Move the request along, tell the firm, and write the audit."""
+        if request_event := REQUEST_FOLLOWS.get(moved.after):
+            await self._follow_request(tx, payment, request_event, failure)
+        await audit.record(
+            tx,
+            payment.firm_id,
+            "system",
+            AuditTag.PAYMENT_MOVED,
+            payment.id,
+            {"before": moved.before, "after": moved.after} | ({"failure": str(failure)} if failure else {}),
+        )
+        if event_type := _EVENTS.get(moved.after):
+            data, sensitive = await self._results.credit_request(tx, payment.firm_id, payment.request_id)
+            await publish(tx, payment.firm_id, event_type, payment.request_id, data, sensitive=sensitive)
+
+    async def _follow_request(self, tx: Tx, payment: Payment, event: RequestEvent, failure: Failure | None) -> None:
+        ways = set(CREDIT_REQUEST.ways(event).values())
+        sets: dict[str, Any] = {}
+        if failure is not None and failure is not Failure.CHOSE_ANOTHER_BANK:
+            sets = {"last_failure_code": str(failure), "last_failure_message": FAILURE_MESSAGES[failure]}
+        times = [name for state in ways for name in _REQUEST_TIMES.get(state, ())]
+        await CREDIT_REQUEST.move(
+            tx, payment.firm_id, payment.request_id, event, sets=sets, times=times, detail={"payment": payment.id}
+        )
+
+
+def _target(payment: Payment, event: PaymentEvent) -> PaymentState:
+    """Return where an event leads from the state that was read; the move itself makes sure that it still holds."""
+    return PAYMENT.ways(event).get(payment.state, payment.state)

@@ -1,0 +1,297 @@
+"""Payments as the customer makes them: begin at a bank, come back, choose another, look at what became of it.
+
+Claim, call, record: a payment is claimed by its row (one live attempt per request), the bank is called with nothing open, and a
+second transaction records the answer. What happens after the return is the worker's (`payment_steps`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from strongroom.banking.port import (
+    Authorising,
+    BankRefused,
+    BankSilent,
+    BankUnavailable,
+    CustomerContext,
+    Payee,
+    PaymentOrder,
+    ReturnAddress,
+)
+from strongroom.banking.registry import Registry
+from strongroom.funds.customers import Customers
+from strongroom.funds.errors import NoReceivingAccount, PaymentAlreadyStarted, PaymentLive, RequestEnded, RequestFrozen
+from strongroom.funds.model import Actor, AuditTag, CreditRequest, Failure, Payment, ReceivingAccount
+from strongroom.funds.payment_moves import PaymentMoves
+from strongroom.funds.receiving import ReceivingAccounts
+from strongroom.funds.states import CREDIT_REQUEST, PaymentEvent, PaymentState, RequestEvent, RequestState
+from strongroom.funds.store import payments as store
+from strongroom.funds.store import requests as request_store
+from strongroom.kit import audit
+from strongroom.kit.db import Database, Tx
+from strongroom.kit.errors import NotFound
+from strongroom.kit.ids import new_id, new_secret
+from strongroom.kit.jobs import NOTIFY
+from strongroom.kit.vault import Vault
+
+LIFE_SECONDS = 900  # how long a customer may take at the bank
+_CLAIM_SECONDS = 60  # a consent that was not recorded by then never will be
+_MAX_RETURN_FIELDS = 20
+_MAX_RETURN_LENGTH = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A payment whose customer is to be sent to the bank; `url` is None when the bank could not begin it."""
+
+    payment_id: str
+    url: str | None = field(repr=False)
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What the customer agreed to on the page before the bank (compliance 3): kept as it was."""
+
+    wording: str  # version of the page's text
+    bank_name: str
+    address: str | None = field(repr=False, default=None)  # IP address
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A claimed payment with what the bank must be told."""
+
+    payment_id: str
+    order: PaymentOrder
+
+
+class Payments:
+    """Use cases of the customer at the bank."""
+
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        registry: Registry,
+        customers: Customers,
+        receiving: ReceivingAccounts,
+        moves: PaymentMoves,
+        *,
+        return_url: str,
+    ) -> None:
+        self._db = db
+        self._vault = vault
+        self._registry = registry
+        self._customers = customers
+        self._receiving = receiving
+        self._moves = moves
+        self._return_url = return_url
+
+    async def begin(
+        self, firm_id: str, customer_id: str, request_id: str, bank_id: str, agreement: Agreement, context: CustomerContext
+    ) -> Begun:
+        """Claim the payment, make its consent at the bank, and say where to send the customer.
+
+        Raise NotFound, RequestEnded, RequestFrozen, NoReceivingAccount or PaymentAlreadyStarted (with the live one's id).
+        """
+        bank = self._registry.get_bank(bank_id)
+        claim = await self._claim(firm_id, customer_id, request_id, bank_id, agreement, context)
+        try:
+            authorising = await bank.request_payment(claim.order)
+        except (BankUnavailable, BankSilent):
+            return await self._failed(firm_id, claim.payment_id, Failure.BANK_UNAVAILABLE)
+        except BankRefused:
+            return await self._failed(firm_id, claim.payment_id, Failure.REFUSED_BY_BANK)
+        return await self._record_consent(firm_id, claim.payment_id, authorising)
+
+    async def come_back(self, state: str, fields: Mapping[str, str]) -> tuple[str, str] | None:
+        """Record what came back from the bank, whichever browser brought it; return (firm, payment), or None when unknown.
+
+        A second return changes nothing. The fields are a hint until the worker has verified them.
+        """
+        async with self._db.transaction() as tx:
+            found = await store.find_by_state(tx, self._state_hash(state))
+        if found is None:
+            return None
+        firm_id, payment_id = found
+        kept = {name: value for name, value in list(fields.items())[:_MAX_RETURN_FIELDS] if len(value) <= _MAX_RETURN_LENGTH}
+        async with self._db.transaction(firm_id) as tx:
+            keys = await self._vault.tenant(tx, firm_id)
+            sealed = keys.seal("payments", "return_sealed", payment_id, msgspec.json.encode(kept))
+            payment = await store.find_payment(tx, firm_id, payment_id)
+            if payment and payment.state is PaymentState.AWAITING:
+                moved = await self._moves.move(
+                    tx, payment, PaymentEvent.CAME_BACK, sets={"return_sealed": sealed, "tries": 0}, times=["returned_at", "due_at"]
+                )
+                if moved:
+                    await tx.execute(NOTIFY)
+        return firm_id, payment_id
+
+    async def choose_another(self, firm_id: str, customer_id: str, payment_id: str) -> None:
+        """Close a payment before its code is used, so that another bank can be chosen.
+
+        Raise NotFound, or PaymentLive once the code has been claimed. A payment that has ended is no error.
+        """
+        async with self._db.transaction(firm_id) as tx:
+            payment = await store.find_payment(tx, firm_id, payment_id)
+            if payment is None or payment.customer_id != customer_id:
+                raise NotFound
+            moved = await self._moves.move(tx, payment, PaymentEvent.CHOSE_ANOTHER, failure=Failure.CHOSE_ANOTHER_BANK)
+            if moved is None:
+                now = await store.find_payment(tx, firm_id, payment_id)
+                if now is not None and now.ended_at is None:
+                    raise PaymentLive
+
+    async def get(self, firm_id: str, payment_id: str) -> Payment:
+        """Return a payment. Raise NotFound."""
+        async with self._db.transaction(firm_id) as tx:
+            payment = await store.find_payment(tx, firm_id, payment_id)
+        if payment is None:
+            raise NotFound
+        return payment
+
+    async def bank_url(self, firm_id: str, customer_id: str, payment_id: str) -> str | None:
+        """Return where the customer of a waiting payment is to be sent; None once they have come back or it has ended."""
+        async with self._db.transaction(firm_id) as tx:
+            payment = await store.find_payment(tx, firm_id, payment_id)
+            if payment is None or payment.customer_id != customer_id:
+                raise NotFound
+            sealed = await store.sealed_columns(tx, firm_id, payment_id)
+            keys = await self._vault.tenant(tx, firm_id)
+        if payment.state is not PaymentState.AWAITING or sealed is None or sealed["url_sealed"] is None:
+            return None
+        return keys.unseal_text("payments", "url_sealed", payment_id, sealed["url_sealed"])
+
+    async def _claim(
+        self, firm_id: str, customer_id: str, request_id: str, bank_id: str, agreement: Agreement, context: CustomerContext
+    ) -> _Claim:
+        """Win the one live payment of the request, or say who has it."""
+        payment_id, state = new_id("pay"), new_secret()
+        async with self._db.transaction(firm_id) as tx:
+            request = await self._open_request(tx, firm_id, customer_id, request_id)
+            account = await self._receiving.find_usable(tx, firm_id, request.receiving_account_id)
+            if account is None:
+                raise NoReceivingAccount
+            order = self._order(request, account, payment_id, state, context)
+            claimed = await store.add_payment(
+                tx,
+                firm_id,
+                payment_id,
+                request_id=request_id,
+                customer_id=customer_id,
+                bank_id=bank_id,
+                amount_minor=request.amount_minor,
+                instruction_id=order.instruction_id,
+                end_to_end_id=order.end_to_end_id,
+                consent_key=order.consent_idempotency_key,
+                submit_key=order.submit_idempotency_key,
+                agreed=await self._agreed(tx, firm_id, payment_id, request, account, agreement),
+                state_hash=self._state_hash(state),
+                life_seconds=LIFE_SECONDS,
+                claim_seconds=_CLAIM_SECONDS,
+            )
+            if not claimed:
+                await self._refuse_second(tx, firm_id, request_id)
+            await CREDIT_REQUEST.move(tx, firm_id, request_id, RequestEvent.PAYMENT_BEGUN, detail={"payment": payment_id})
+            await audit.record(
+                tx, firm_id, f"customer:{customer_id}", AuditTag.PAYMENT_AGREED, payment_id, {"request": request_id, "bank": bank_id}
+            )
+        return _Claim(payment_id, order)
+
+    async def _open_request(self, tx: Tx, firm_id: str, customer_id: str, request_id: str) -> CreditRequest:
+        """Lock the request and make sure that this customer may pay it now."""
+        request = await request_store.find_request(tx, firm_id, request_id, lock=True)
+        if request is None or request.customer_id not in {None, customer_id}:
+            raise NotFound
+        customer = await self._customers.load(tx, firm_id, customer_id)
+        if customer.case_id != request.case_id:
+            raise NotFound
+        if request.frozen_at is not None:
+            raise RequestFrozen
+        if request.state not in {RequestState.REQUESTED, RequestState.AUTHORISING, RequestState.PROCESSING}:
+            raise RequestEnded
+        if request.state is not RequestState.REQUESTED:
+            await self._refuse_second(tx, firm_id, request_id)
+        if await request_store.is_over(tx, firm_id, request_id):
+            raise RequestEnded("The request has expired")
+        return request
+
+    async def _refuse_second(self, tx: Tx, firm_id: str, request_id: str) -> None:
+        live = await store.find_live_payment(tx, firm_id, request_id)
+        if live is None:
+            raise RequestEnded
+        raise PaymentAlreadyStarted(live.id)
+
+    def _order(
+        self, request: CreditRequest, account: ReceivingAccount, payment_id: str, state: str, context: CustomerContext
+    ) -> PaymentOrder:
+        """Tell the bank what to do; every key follows from the payment's id, so that it is the same however often it is sent."""
+        bare = payment_id.removeprefix("pay-")
+        return PaymentOrder(
+            instruction_id=f"SR{bare}",
+            end_to_end_id=f"SR{bare}",
+            consent_idempotency_key=f"consent-{bare}",
+            submit_idempotency_key=f"submit-{bare}",
+            amount_minor=request.amount_minor,
+            currency=request.currency,
+            payee=Payee(account.account_name, account.sort_code, account.account_number),
+            reference=request.statement_reference,
+            purpose=request.purpose,
+            back=ReturnAddress(self._return_url, state),
+            customer=context,
+        )
+
+    async def _agreed(
+        self, tx: Tx, firm_id: str, payment_id: str, request: CreditRequest, account: ReceivingAccount, agreement: Agreement
+    ) -> dict[str, Any]:
+        """Return the agreement as it is kept for good; the address only as a keyed hash that can be compared."""
+        address = self._vault.hash("address", agreement.address or "").hex()[:32]
+        return {
+            "wording": agreement.wording,
+            "bank": agreement.bank_name,
+            "amountMinor": request.amount_minor,
+            "currency": request.currency,
+            "payee": account.account_name,
+            "receivingAccount": account.id,
+            "reference": request.statement_reference,
+            "addressHash": address,
+        }
+
+    async def _record_consent(self, firm_id: str, payment_id: str, authorising: Authorising) -> Begun:
+        """Record the consent; the customer may have chosen another bank meanwhile."""
+        async with self._db.transaction(firm_id) as tx:
+            keys = await self._vault.tenant(tx, firm_id)
+            payment = await store.find_payment(tx, firm_id, payment_id)
+            if payment is None:
+                raise NotFound
+            moved = await self._moves.move(
+                tx,
+                payment,
+                PaymentEvent.CONSENT_MADE,
+                sets={
+                    "consent_id": authorising.consent_id,
+                    "memory_sealed": keys.seal_text("payments", "memory_sealed", payment_id, authorising.memory),
+                    "url_sealed": keys.seal_text("payments", "url_sealed", payment_id, authorising.url),
+                },
+            )
+        return Begun(payment_id, authorising.url if moved else None)
+
+    async def _failed(self, firm_id: str, payment_id: str, failure: Failure) -> Begun:
+        async with self._db.transaction(firm_id) as tx:
+            payment = await store.find_payment(tx, firm_id, payment_id)
+            if payment is not None:
+                await self._moves.move(tx, payment, PaymentEvent.CONSENT_FAILED, failure=failure)
+        return Begun(payment_id, None, failure)
+
+    def _state_hash(self, state: str) -> bytes:
+        return self._vault.hash("bank return state", state)
+
+
+def actor_of(customer_id: str) -> Actor:
+    """Return the name under which a customer acts in the audit."""
+    return Actor(f"customer:{customer_id}")
