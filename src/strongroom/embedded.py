@@ -171,7 +171,7 @@ class EmbeddedPostgres:
     def _take_folder(self) -> None:
         if self._lock is not None:
             return
-        self.folder.mkdir(mode=0o711 if is_root() else 0o700, parents=True, exist_ok=True)
+        make_home(self.folder)
         lock = os.open(self.folder / "launcher.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -106,11 +106,12 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def make_home(home: Path) -> None:
-    """Make a folder that the server's user can pass through and not list."""
-    for folder in (ROOT_HOME, home.parent, home) if ROOT_HOME in home.parents else (home,):
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(parents=True)
-            folder.chmod(0o711 if is_root() else 0o700)
+    """Make a folder, and what is missing above it, that the server's user can pass through and nobody else can list."""
+    for folder in reversed((home, *home.parents)):
+        if not folder.exists():
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir()
+                folder.chmod(0o711 if is_root() else 0o700)  # whatever the umask of the moment is
 
 
 def give(folder: Path, uid: int) -> None:

@@ -210,6 +210,17 @@ def test_another_user_is_turned_away(folder: Path) -> None:
         assert "Peer authentication failed" in run_as(NOBODY, look_in)
 
 
+def test_a_strict_umask_is_no_hindrance(folder: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        server = EmbeddedPostgres(folder / "below")
+        home = server.home
+        with server:
+            assert server.home == home
+    finally:
+        os.umask(before)
+
+
 @as_root
 def test_a_normal_user_can_run_it(folder: Path) -> None:
     def run() -> str:
