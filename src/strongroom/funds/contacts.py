@@ -71,11 +71,16 @@ def parse_phone(text: str) -> str:
         number = phonenumbers.parse(digits if national else f"+{digits}", HOME_REGION)
     except phonenumbers.NumberParseException as error:
         raise UnacceptableContact("is not a telephone number of any country") from error
-    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+    if not _has_length_of_a_mobile(number):
         raise UnacceptableContact("has too few or too many digits for its country")
     if phonenumbers.number_type(number) in _NO_TEXTS:
         raise UnacceptableContact("is a number that cannot receive text messages")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
+
+
+def _has_length_of_a_mobile(number: phonenumbers.PhoneNumber) -> bool:
+    reason = phonenumbers.is_possible_number_for_type_with_reason(number, phonenumbers.PhoneNumberType.MOBILE)
+    return bool(reason == phonenumbers.ValidationResult.IS_POSSIBLE)
 
 
 def parse_born_on(text: str, today: date) -> date:
