@@ -136,14 +136,162 @@ def paying_samples() -> Iterator[Sample]:
         reason = "Daily limit reached" if because is paying.NotPaidBecause.LIMIT else None
         yield page(f"not-paid-{because}", replace(NOT_PAID, because=because, reason=reason))
     for outcome in paying.PayOutcome:
-        yield page(f"receipt-{outcome}", replace(RECEIPT, outcome=outcome, payer="4321" if reason else RECEIPT.payer))
+        known = outcome is not paying.PayOutcome.UNCONFIRMED
+        payer, number = ("4321", RECEIPT.bank_payment_id) if known else (None, None)
+        yield page(f"receipt-{outcome}", replace(RECEIPT, outcome=outcome, payer=payer, bank_payment_id=number))
     for state in paying.ElsewhereState:
         view = paying.CameBackElsewhere(state, paths.payment(PAY_ID, "status"))
         yield page(f"elsewhere-{state}", view, NO_FIRM)
 
 
+def signing_in_samples() -> Iterator[Sample]:
+    yield Sample("start", SIGNED_OUT, signing_in.Start())
+    yield Sample("start-no-firm", NO_FIRM, signing_in.Start())
+    yield Sample("start-logo", replace(SIGNED_OUT, firm=LOGO_FIRM), signing_in.Start())
+    yield Sample("login", SIGNED_OUT, signing_in.WhoYouAre())
+    problems = (FieldProblem("email", "invalid"), FieldProblem("dob", "invalid"))
+    yield Sample("login-invalid", SIGNED_OUT, signing_in.WhoYouAre("ada.okafor@example", "31", "2", "1985", problems))
+    problems = (FieldProblem("email", "missing"), FieldProblem("dob", "missing"))
+    yield Sample("login-missing", SIGNED_OUT, signing_in.WhoYouAre(problems=problems))
+    code = signing_in.EnterCode(paths.CODE, paths.CODE_AGAIN, valid_minutes=10)
+    yield Sample("code", SIGNED_OUT, replace(code, resend_in_seconds=30))
+    yield Sample("code-resent", SIGNED_OUT, replace(code, resent=True, resend_in_seconds=1))
+    for problem in (
+        FieldProblem("code", "missing"),
+        FieldProblem("code", "shape"),
+        FieldProblem("code", "expired"),
+        FieldProblem("code", "wrong", 3),
+        FieldProblem("code", "wrong", 1),
+    ):
+        name = "-".join(("code", problem.problem, *([str(problem.count)] if problem.count else [])))
+        minutes = 1 if problem.count == 1 else 10
+        yield Sample(name, SIGNED_OUT, replace(code, problems=(problem,), valid_minutes=minutes))
+    yield Sample("locked", SIGNED_OUT, signing_in.Locked(NOW + timedelta(minutes=15)))
+    yield Sample("grant", replace(SIGNED_OUT, firm=LOGO_FIRM), signing_in.GrantLanding(paths.grant("continue")))
+    yield Sample("grant-gone", NO_FIRM, signing_in.GrantGone())
+    yield Sample("signed-out", SIGNED_OUT, signing_in.SignedOut())
+    for kept in signing_in.Kept:
+        yield Sample(f"session-ended-{kept}", SIGNED_OUT, signing_in.SessionEnded(kept))
+
+
+PAY_CARD = requests.PayCard(CSP_ID, SLIP.description, SLIP.amount_minor, requests.CardState.OPEN, paths.pay(CSP_ID), UNTIL)
+SHARE_CARD = requests.ShareCard(CAR_ID, requests.CardState.OPEN, paths.share(CAR_ID), UNTIL)
+SEARCHES = requests.PayCard(
+    "csp-4d8k2q6w1n9ty", "Property searches", 45_000, requests.CardState.OPEN, paths.pay("csp-4d8k2q6w1n9ty")
+)
+
+
+def _over(*states: requests.CardState) -> Iterator[requests.PayCard | requests.ShareCard]:
+    for number, state in enumerate(states):
+        at = NOW - timedelta(days=3 * number + 1)
+        yield replace(SEARCHES, state=state, at=at)
+        yield replace(SHARE_CARD, state=state, at=None if state is requests.CardState.EXPIRED else at)
+
+
+def request_samples() -> Iterator[Sample]:
+    state = requests.CardState
+    open_cards = (PAY_CARD, SHARE_CARD)
+    firm = requests.FirmActions(FIRM.id, FIRM.name, open_cards)
+    yield Sample("actions", SIGNED_IN, requests.Actions((firm,)))
+    last_minute = replace(SIGNED_IN, session_seconds=59)
+    one = replace(firm, open=(replace(PAY_CARD, state=state.UNFINISHED),), over=tuple(_over(state.DONE)))
+    yield Sample("actions-session-ending", last_minute, requests.Actions((one,)))
+    unfinished = tuple(replace(card, state=state.UNFINISHED) for card in open_cards)
+    underway = tuple(replace(card, state=state.IN_PROGRESS) for card in open_cards)
+    yield Sample("actions-in-progress", SIGNED_IN, requests.Actions((replace(firm, open=underway + unfinished),)))
+    over = tuple(_over(state.DONE, state.RECEIVED, state.FROZEN, state.EXPIRED, state.CANCELLED))
+    yield Sample("actions-done", SIGNED_IN, requests.Actions((replace(firm, open=(), over=over),)))
+    yield Sample("actions-nothing", SIGNED_IN, requests.Actions((replace(firm, open=()),)))
+    other = requests.FirmActions(LOGO_FIRM.id, LOGO_FIRM.name, (SEARCHES,), over[:2])
+    yield Sample("actions-several-firms", replace(SIGNED_IN, firm=None), requests.Actions((firm, other)))
+    pay, share = requests.Kind.PAY, requests.Kind.SHARE
+    view = requests.Unrecognised(CSP_ID, pay, paths.pay(CSP_ID), SLIP.description, SLIP.amount_minor)
+    yield Sample("unrecognised-pay", SIGNED_IN, view)
+    yield Sample("unrecognised-share", SIGNED_IN, requests.Unrecognised(CAR_ID, share, paths.share(CAR_ID)))
+    for kind in requests.Kind:
+        yield Sample(f"frozen-{kind}", SIGNED_IN, requests.Frozen(kind, NOW))
+        for ended in requests.Ended:
+            yield Sample(f"request-{ended}-{kind}", SIGNED_IN, requests.RequestOver(kind, ended, NOW))
+
+
+ACCOUNTS = tuple(
+    sharing.AccountChoice(str(number), name, "204512", ending, kind)
+    for number, (name, ending, kind) in enumerate(
+        (
+            ("A OKAFOR", "4321", sharing.AccountType.CURRENT),
+            ("A OKAFOR & J OKAFOR", "8807", sharing.AccountType.SAVINGS),
+            (None, "1175", sharing.AccountType.E_MONEY),
+            ("OKAFOR BOOKS LTD", "6620", sharing.AccountType.OTHER),
+        )
+    )
+)
+
+
+def sharing_samples() -> Iterator[Sample]:
+    def page(name: str, view: View) -> Sample:
+        return Sample(f"share-{name}", SIGNED_IN, view)
+
+    yield page("why", sharing.ShareWhy(CAR_ID, UNTIL))
+    banks = replace(
+        BANKS,
+        search_url=paths.share(CAR_ID, "bank"),
+        most_used=(_bank("Kestrel Bank"), _bank("Northgate Building Society")),
+    )
+    yield page("choose-bank", sharing.ShareChooseBank(CAR_ID, banks, QR))
+    check = sharing.ShareCheck(CAR_ID, LAST.id, LAST.name, PROVIDER)
+    yield page("check", check)
+    yield page("check-unreachable", replace(check, bank_unreachable=True, provider=AGENT))
+    yield page("go", sharing.GoToBankToShare(SHR_ID, LAST.name, "https://mulberry.example/authorise?request=2"))
+    for stage in sharing.ShareStage:
+        at_bank = stage is sharing.ShareStage.AT_BANK
+        yield page(f"live-{stage}", sharing.ShareLive(SHR_ID, LAST.name, stage, NOW, may_choose_another=at_bank))
+    choose = sharing.ChooseAccount(SHR_ID, LAST.name, ACCOUNTS)
+    yield page("choose-account", choose)
+    yield page("choose-account-missing", replace(choose, problems=(FieldProblem("account", "missing"),)))
+    yield page(
+        "fresh-code",
+        signing_in.EnterCode(
+            paths.sharing(SHR_ID, "code"), paths.sharing(SHR_ID, "code-again"), 10, 30, purpose=signing_in.CodeFor.FINISH_SHARING
+        ),
+    )
+    yield page("done", sharing.Shared(CAR_ID, ACCOUNTS[0], LAST.name, NOW))
+    for because in sharing.NotSharedBecause:
+        yield page(f"not-{because}", sharing.NotShared(CAR_ID, LAST.id, LAST.name, because, NOW))
+    consents = tuple(
+        sharing.ConsentItem(f"cns-{number}", FIRM.name, LAST.name, NOW - timedelta(days=number), state)
+        for number, state in enumerate(sharing.ConsentState)
+    )
+    used = replace(consents[1], ended_at=NOW, ending="4321")
+    yield page("consents", sharing.Consents((consents[0], used, *consents[2:])))
+    yield page("consents-none", sharing.Consents(()))
+    yield page("revoke", sharing.RevokeConsent(consents[0]))
+    yield page("revoked", sharing.ConsentRevoked(consents[0], NOW))
+
+
+def plain_samples() -> Iterator[Sample]:
+    details = plain.FirmDetails(
+        "Harcourt & Lyle LLP", "OC300001", "3 Abbey Row, York YO1 7HU", "Solicitors Regulation Authority", "600001"
+    )
+    site = "https://pay.strongroom.example/"
+    yield Sample("genuine-firm", SIGNED_OUT, plain.Genuine(site, details))
+    yield Sample("genuine", NO_FIRM, plain.Genuine(site))
+    yield Sample("help", NO_FIRM, plain.Help())
+    yield Sample("privacy", NO_FIRM, plain.Privacy("Strongroom Payments Ltd", "privacy@strongroom.example"))
+    yield Sample("not-found", NO_FIRM, plain.NotFound("req-6h2k8w4q"))
+    yield Sample("trouble", NO_FIRM, plain.Trouble("req-6h2k8w4q"))
+    yield Sample("too-many", NO_FIRM, plain.TooMany(NOW + timedelta(minutes=10)))
+    yield Sample("out-of-date", NO_FIRM, plain.OutOfDate())
+    yield Sample("fragment", NO_FIRM, plain.FragmentReturn(paths.ACTIONS))
+
+
 def samples() -> list[Sample]:
-    return [*paying_samples()]
+    return [
+        *signing_in_samples(),
+        *request_samples(),
+        *paying_samples(),
+        *sharing_samples(),
+        *plain_samples(),
+    ]
 
 
 class Gallery:
@@ -186,7 +334,11 @@ class Gallery:
         async def extend(request: Request[Any, Any, Any]) -> dict[str, int]:
             return {"seconds": 300}
 
-        return Litestar([index, show, logo, firm, status, extend, self.pages.assets.route()], openapi_config=None)
+        @post([paths.grant("continue"), paths.BANK_RETURN], status_code=204)
+        async def pressed() -> None:
+            """Leave the page that pressed its own button where it is."""
+
+        return Litestar([index, show, logo, firm, status, extend, pressed, self.pages.assets.route()], openapi_config=None)
 
 
 @asynccontextmanager

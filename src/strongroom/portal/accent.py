@@ -28,21 +28,27 @@ class Colour(NamedTuple):
 
 
 _WHITE: Final = Colour(255, 255, 255)
-# The surfaces of static/portal.css on which the accent is hardest to read: text in it, and text upon it, must stand there.
-_LIGHT_SURFACE: Final = Colour(0xF0, 0xEE, 0xE8)
-_DARK_SURFACE: Final = Colour(0x2A, 0x2D, 0x34)
-_DARK_INK: Final = Colour(0x12, 0x13, 0x16)
+
+
+class Ground(NamedTuple):
+    """One colour scheme of static/portal.css, by the colours that decide how an accent reads."""
+
+    surface: Colour  # where the accent, as text, is hardest to read
+    ink: Colour  # dark text upon a bright fill
+    away: int  # the lightness that stands out from the surface: 0 or 1
+    apart: float  # the least contrast between a fill and the surface
+
+
+_LIGHT: Final = Ground(Colour(0xF0, 0xEE, 0xE8), Colour(0x1B, 0x1D, 0x22), away=0, apart=1.2)
+_DARK: Final = Ground(Colour(0x24, 0x27, 0x2D), Colour(0x12, 0x13, 0x16), away=1, apart=2.5)
 
 
 def accent_css(accent: str) -> str:
     """Return the stylesheet of a firm whose accent is `#rrggbb`. Raise ValueError for anything else."""
     colour = parse_colour(accent)
-    light = readable(colour, on=_LIGHT_SURFACE, lightness=0)
-    dark = readable(colour, on=_DARK_SURFACE, lightness=1)
     return (
-        f":root{{{_properties(light, on=_WHITE, hover=_shift(light, 0, _HOVER_SHARE))}}}\n"
-        "@media (prefers-color-scheme:dark){"
-        f":root{{{_properties(dark, on=_DARK_INK, hover=_shift(dark, 1, _HOVER_SHARE))}}}}}\n"
+        f":root{{{_properties(colour, _LIGHT)}}}\n"
+        f"@media (prefers-color-scheme:dark){{:root{{{_properties(colour, _DARK)}}}}}\n"
     )
 
 
@@ -53,10 +59,18 @@ def parse_colour(text: str) -> Colour:
     return Colour(int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16))
 
 
-def readable(colour: Colour, *, on: Colour, lightness: int) -> Colour:
-    """Move a colour towards lightness 0 (black) or 1 (white), no further than needed, until it has 4.5:1 on a surface."""
+def readable(colour: Colour, *, on: Colour, lightness: int, ratio: float = CONTRAST) -> Colour:
+    """Move a colour towards lightness 0 (black) or 1 (white), no further than needed, until it stands out on a surface."""
     shifted = (_shift(colour, lightness, step / _STEPS) for step in range(_STEPS + 1))
-    return next(candidate for candidate in shifted if contrast(candidate, on) >= CONTRAST)
+    return next(candidate for candidate in shifted if contrast(candidate, on) >= ratio)
+
+
+def filled(colour: Colour, ground: Ground) -> tuple[Colour, Colour]:
+    """Return the fill of a button and the text upon it: a bright colour stays and takes dark text, others take white."""
+    if contrast(colour, ground.ink) >= CONTRAST and contrast(colour, ground.surface) >= ground.apart:
+        return colour, ground.ink
+    fill = readable(colour, on=_WHITE, lightness=0)
+    return readable(fill, on=ground.surface, lightness=ground.away, ratio=ground.apart), _WHITE
 
 
 def contrast(one: Colour, other: Colour) -> float:
@@ -81,5 +95,8 @@ def _shift(colour: Colour, lightness: int, share: float) -> Colour:
     return Colour(red, green, blue)
 
 
-def _properties(accent: Colour, *, on: Colour, hover: Colour) -> str:
-    return f"--accent:{accent};--accent-hover:{hover};--on-accent:{on}"
+def _properties(colour: Colour, ground: Ground) -> str:
+    accent = readable(colour, on=ground.surface, lightness=ground.away)
+    fill, on_fill = filled(colour, ground)
+    hover = _shift(fill, 0 if on_fill == _WHITE else 1, _HOVER_SHARE)
+    return f"--accent:{accent};--fill:{fill};--fill-hover:{hover};--on-fill:{on_fill}"

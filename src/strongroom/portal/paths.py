@@ -60,7 +60,7 @@ def share_check(request_id: str, bank_id: str | None = None) -> str:
 
 
 def sharing(share_id: str, page: str = "") -> str:
-    """Return the live page of a sharing, or with `page`: `go`, `status`, `another-bank`, `account`, `code`."""
+    """Return the live page of a sharing, or with `page`: `go`, `status`, `another-bank`, `account`, `code`, `code-again`."""
     return f"/customer/shares/{quote(share_id, safe='')}" + (f"/{page}" if page else "")
 
 

@@ -6,7 +6,7 @@
   const one = (selector) => document.querySelector(selector);
   const say = (template, values) => template.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const every = (seconds, act) => {
-    const timer = setInterval(() => act(() => clearInterval(timer)), seconds * 1000);
+    const timer = setInterval(act, seconds * 1000);
     return () => clearInterval(timer);
   };
 
@@ -108,7 +108,7 @@
     const form = bar.querySelector("[data-session-extend]");
     const length = Number(document.body.dataset.sessionSeconds) * 1000;
     let ends = Date.now() + length;
-    every(1, (halt) => {
+    const look = () => {
       const seconds = Math.ceil((ends - Date.now()) / 1000);
       if (seconds <= 0) {
         halt();
@@ -117,7 +117,9 @@
         left.textContent = say(left.dataset.text, { seconds });
         bar.hidden = false;
       }
-    });
+    };
+    const halt = every(1, look);
+    look();
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       try {
@@ -179,7 +181,7 @@
     if (!note) return;
     const button = one("[data-resend-button]");
     const ready = Date.now() + Number(note.dataset.resend) * 1000;
-    const show = (halt) => {
+    const show = () => {
       const seconds = Math.ceil((ready - Date.now()) / 1000);
       button.hidden = seconds > 0;
       note.hidden = seconds <= 0;
@@ -187,7 +189,7 @@
       if (seconds <= 0) halt();
     };
     const halt = every(1, show);
-    show(halt);
+    show();
   }
 
   // A receipt is printed from a button where there is a printer to ask.
