@@ -97,6 +97,7 @@ def test_a_number_becomes_its_e164_digits(text: str, digits: str) -> None:
         "7300000001x",
         "07300",
         "447300000",
+        "07300" + " " * 30 + "000001",
         "073000000012345",
         "+9991234567",
         "phone",
