@@ -1,0 +1,5 @@
+"""Text messages to people's phones: queued in the caller's transaction, sent by workers, never twice blindly, within limits.
+
+Owns `messages`, `message_numbers`, `message_receipts` and `message_texts`. Words: a *message* is one SMS; a *gateway* carries
+it; a *receipt* is what the gateway says later. Knows the kit and nothing else; a tenant is whoever the message is sent for.
+"""

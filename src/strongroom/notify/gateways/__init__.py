@@ -1,0 +1,1 @@
+"""The keepers of the gateway port, one file each."""

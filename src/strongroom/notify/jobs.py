@@ -1,0 +1,15 @@
+"""Names the work on text messages."""
+
+from __future__ import annotations
+
+from strongroom.kit.jobs import Job
+from strongroom.notify.sending import Sender
+
+
+def jobs(sender: Sender) -> list[Job]:
+    """Return the jobs; call `sender.finish()` when the runner has stopped."""
+    return [
+        Job("notify send", sender.send_due, every_seconds=1, woken_by_notify=True),
+        Job("notify settle", sender.settle, every_seconds=5),
+        Job("notify purge", sender.forget_old, every_seconds=3600),
+    ]

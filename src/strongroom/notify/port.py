@@ -1,0 +1,81 @@
+"""The gateway port: how a text message leaves the house, and the three ways in which that can fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from strongroom.kit.errors import Fault
+from strongroom.notify.gsm import Encoding
+
+
+class Refused(Fault):
+    """The gateway will never carry this message: a wrong number, a barred sender. Final."""
+
+
+class Unavailable(Fault):
+    """The gateway certainly did not take the message; another gateway, or the same one later, may."""
+
+
+class Silent(Fault):
+    """The request went out and no answer came: nobody knows whether the message was taken. Never sent again blindly."""
+
+
+class Receipt(StrEnum):
+    """What a gateway may report about a message that it took."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+class Found(StrEnum):
+    """What a gateway knows about a message when asked."""
+
+    TAKEN = "taken"
+    NEVER_SEEN = "never_seen"
+    NOT_KNOWN = "not_known"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message as a gateway gets it; prints without recipient and text."""
+
+    id: str  # also the idempotency key towards the gateway
+    to: str = field(repr=False)  # E.164 digits without +
+    text: str = field(repr=False)
+    sender: str  # the name shown; empty for the gateway's own
+    valid_until: datetime
+    valid_seconds: int  # what is left, at least 1
+    no_log: bool  # ask the gateway to keep no copy of the text
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that a gateway took."""
+
+    provider_id: str
+    segments: int
+    encoding: Encoding
+    cost_micros: int | None = None  # millionths of a pound; None when the gateway does not say
+
+
+class Gateway(Protocol):
+    """Something that carries text messages."""
+
+    name: str
+
+    async def send(self, message: Outgoing) -> Sent:
+        """Hand a message over. Raise Refused, Unavailable or Silent."""
+        ...
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """A gateway that can tell whether it took a message."""
+
+    async def ask(self, message_id: str) -> Found:
+        """Look a message up by our id."""
+        ...
