@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import asyncpg
 import msgspec
 
-from strongroom.funds.contacts import comparable_email
+from strongroom.funds.contacts import parse_email
 from strongroom.funds.errors import CaseClosed, CustomersFull
 from strongroom.funds.model import MAX_CUSTOMERS, Actor, AuditTag, Customer, Personal
 from strongroom.funds.store import cases as store
@@ -87,7 +88,13 @@ class Opened:
 
 def identity_hash(vault: Vault, email: str, date_of_birth: str) -> bytes:
     """Return the keyed hash of an e-mail address (compared case-insensitively) and a date of birth (`YYYY-MM-DD`)."""
-    return vault.hash("identity", comparable_email(email), date_of_birth)
+    return vault.hash("identity", _normal_email(email), date_of_birth)
+
+
+@lru_cache(maxsize=256)
+def _normal_email(email: str) -> str:
+    """Return the form in which addresses are compared; remembered for a moment, since it was read just before."""
+    return parse_email(email).normal
 
 
 class Customers:

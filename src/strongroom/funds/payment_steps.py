@@ -22,7 +22,7 @@ from strongroom.banking.port import (
 from strongroom.banking.registry import Registry
 from strongroom.funds.customers import Customers
 from strongroom.funds.model import Failure, Payer, Payment
-from strongroom.funds.names import third_party_payer
+from strongroom.funds.names import find_third_party
 from strongroom.funds.payment_moves import PaymentMoves
 from strongroom.funds.states import PAYMENT, PaymentEvent, PaymentState
 from strongroom.funds.store import payments as store
@@ -242,7 +242,7 @@ class PaymentSteps:
         payer_sealed, verdict = None, None
         if report.payer is not None:
             customer = await self._customers.load(tx, payment.firm_id, payment.customer_id)
-            verdict = str(third_party_payer(customer.personal.name, report.payer.name))
+            verdict = str(find_third_party(customer.personal.name, report.payer.name))
             payer = Payer(report.payer.name, report.payer.sort_code, (report.payer.account_number or "")[-4:] or None)
             key = await self._customers.load_key(tx, payment.firm_id, payment.customer_id)
             payer_sealed = key.seal("payments", "payer_sealed", payment.id, payer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from strongroom.kit.db import Tx
 
@@ -20,3 +20,9 @@ async def refuse_moved_clock(tx: Tx) -> None:
     """Raise ClockMoved unless `app_now()` is the real time. Production calls this before it serves."""
     if await get_offset(tx):
         raise ClockMoved("the database's clock is moved (table clock_offset); production needs it at zero")
+
+
+async def now_of(tx: Tx) -> datetime:
+    """Return the present time by the database's clock, the only one that decides anything."""
+    now: datetime = await tx.fetchval("SELECT app_now()")
+    return now

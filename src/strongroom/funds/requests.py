@@ -1,0 +1,277 @@
+"""Credit requests (SafePay): made, listed, cancelled, sent again, frozen, expired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from strongroom.access.firms import Firms
+from strongroom.funds.authentications import Authentications
+from strongroom.funds.customers import Customers
+from strongroom.funds.errors import AmountTooLarge, CaseClosed, NoReceivingAccount, PaymentLive, RequestEnded
+from strongroom.funds.model import Actor, AuditTag, Case, CreditRequest, Failure, Page, Purpose
+from strongroom.funds.notices import Notices
+from strongroom.funds.payment_moves import PaymentMoves
+from strongroom.funds.receiving import CLIENT_MONEY, ReceivingAccounts
+from strongroom.funds.references import distinct_reference, statement_reference
+from strongroom.funds.results import Results
+from strongroom.funds.schemas import CreditRequestOut, PaymentOut
+from strongroom.funds.states import CREDIT_REQUEST, LIVE_BEFORE_EXCHANGE, PaymentEvent, RequestEvent, RequestState
+from strongroom.funds.store import cases as case_store
+from strongroom.funds.store import payments as payment_store
+from strongroom.funds.store import requests as store
+from strongroom.kit import audit
+from strongroom.kit.db import Database, Tx
+from strongroom.kit.errors import FieldError, Invalid, NotFound
+from strongroom.kit.idempotency import Once
+from strongroom.kit.ids import new_id
+from strongroom.webhooks.events import EventType, publish
+
+_REFERENCE_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class NewCreditRequest:
+    """A request for an amount, checked for shape."""
+
+    case_id: str
+    reference: str
+    description: str
+    amount_minor: int
+    customer_id: str | None = None
+    receiving_account_id: str | None = None
+    expires_at: datetime | None = None
+    purpose: Purpose = Purpose.OTHER
+    allow_split: bool = False
+    notify: bool | None = None
+
+
+class CreatedRequest(msgspec.Struct, frozen=True):
+    """What the caller learns of a new request."""
+
+    id: str
+
+
+class CreditRequests:
+    """Use cases over credit requests."""
+
+    def __init__(
+        self,
+        db: Database,
+        firms: Firms,
+        customers: Customers,
+        receiving: ReceivingAccounts,
+        authentications: Authentications,
+        notices: Notices,
+        results: Results,
+        moves: PaymentMoves,
+    ) -> None:
+        self._db = db
+        self._firms = firms
+        self._customers = customers
+        self._receiving = receiving
+        self._authentications = authentications
+        self._notices = notices
+        self._results = results
+        self._moves = moves
+
+    async def create(self, firm_id: str, actor: Actor, new: NewCreditRequest, once: Once) -> CreatedRequest:
+        """Ask for an amount. Raise NotFound, CaseClosed, NoReceivingAccount, AmountTooLarge or Invalid."""
+        settings = await self._firms.get_settings(firm_id)
+        if new.amount_minor > settings.max_amount_minor:
+            raise AmountTooLarge(errors=(FieldError("/amount", "is more than this firm may ask for"),))
+        async with self._db.transaction(firm_id) as tx:
+            if answer := await once.claim(tx, firm_id, CreatedRequest):
+                return answer
+            await open_case(tx, firm_id, new.case_id)
+            asked = await asked_customers(self._customers, tx, firm_id, new.case_id, new.customer_id)
+            request_id = await self._insert(tx, firm_id, new, notify=new.notify is not False)
+            await audit.record(tx, firm_id, actor.name, AuditTag.CREDIT_REQUESTED, request_id, {"case": new.case_id})
+            await self._invite(tx, firm_id, actor, new.case_id, asked, request_id, send=_wanted(new.notify, settings.notify_credit_requests))
+            created = CreatedRequest(request_id)
+            await once.keep(tx, firm_id, created)
+            return created
+
+    async def get(self, firm_id: str, request_id: str) -> CreditRequestOut:
+        """Return a request as the API shows it. Raise NotFound."""
+        async with self._db.transaction(firm_id) as tx:
+            return (await self._results.credit_request(tx, firm_id, request_id))[0]
+
+    async def list(self, firm_id: str, page: Page) -> list[CreditRequestOut]:
+        """Return one more request than the page holds, newest first."""
+        async with self._db.transaction(firm_id) as tx:
+            return [await self._results.of_credit_request(tx, one) for one in await store.list_requests(tx, firm_id, page)]
+
+    async def payments(self, firm_id: str, request_id: str) -> list[PaymentOut]:
+        """Return every attempt to pay. Raise NotFound."""
+        async with self._db.transaction(firm_id) as tx:
+            if await store.find_request(tx, firm_id, request_id) is None:
+                raise NotFound
+            return [await self._results.of_payment(tx, one) for one in await payment_store.payments_of(tx, firm_id, request_id)]
+
+    async def cancel(self, firm_id: str, actor: Actor, request_id: str) -> CreditRequestOut:
+        """Withdraw a request; a payment whose code has not been used is closed and its code discarded.
+
+        Cancelling twice is no error. Raise NotFound, RequestEnded, or PaymentLive when it is too late.
+        """
+        async with self._db.transaction(firm_id) as tx:
+            request = await self._locked(tx, firm_id, request_id)
+            if request.state is RequestState.CANCELLED:
+                return await self._results.of_credit_request(tx, request)
+            await self._close_live_payment(tx, request)
+            moved = await CREDIT_REQUEST.move(tx, firm_id, request_id, RequestEvent.CANCEL)
+            if moved is None:
+                raise RequestEnded
+            await audit.record(tx, firm_id, actor.name, AuditTag.CREDIT_CANCELLED, request_id)
+            return await self._tell(tx, firm_id, request_id, EventType.CREDIT_REQUEST_CANCELLED)
+
+    async def resend(self, firm_id: str, actor: Actor, request_id: str) -> CreditRequestOut:
+        """Send the text message again, within its limits. Raise NotFound or RequestEnded."""
+        async with self._db.transaction(firm_id) as tx:
+            request = await self._locked(tx, firm_id, request_id)
+            if request.state is not RequestState.REQUESTED or request.frozen_at is not None:
+                raise RequestEnded("Only a request that waits for its customer can be sent again")
+            asked = await asked_customers(self._customers, tx, firm_id, request.case_id, request.customer_id)
+            await self._invite(tx, firm_id, actor, request.case_id, asked, f"{request_id} {new_id('snd')}", send=True)
+            await audit.record(tx, firm_id, actor.name, AuditTag.CREDIT_RESENT, request_id)
+            return await self._results.of_credit_request(tx, request)
+
+    async def freeze(self, firm_id: str, customer_id: str, request_id: str) -> None:
+        """The customer does not recognise the request: stop it, and tell the firm. Raise NotFound or PaymentLive."""
+        async with self._db.transaction(firm_id) as tx:
+            request = await self._locked(tx, firm_id, request_id)
+            if request.customer_id not in {None, customer_id}:
+                raise NotFound
+            await self._close_live_payment(tx, request)
+            if await store.freeze(tx, firm_id, request_id):
+                await payment_store.open_review(tx, firm_id, new_id("rev"), request_id, "unrecognised")
+                await audit.record(tx, firm_id, f"customer:{customer_id}", AuditTag.UNRECOGNISED, request_id)
+                await self._tell(tx, firm_id, request_id, EventType.CREDIT_REQUEST_PAYMENT_FAILED)
+
+    async def expire_due(self) -> int:
+        """End requests whose time is over; return how many."""
+        async with self._db.transaction() as tx:
+            rows = await store.claim_expired(tx, 50)
+        for row in rows:
+            async with self._db.transaction(row["firm_id"]) as tx:
+                if await CREDIT_REQUEST.move(tx, row["firm_id"], row["id"], RequestEvent.EXPIRE):
+                    await audit.record(tx, row["firm_id"], "system", AuditTag.CREDIT_EXPIRED, row["id"])
+                    await self._tell(tx, row["firm_id"], row["id"], EventType.CREDIT_REQUEST_EXPIRED)
+        return len(rows)
+
+    async def tell_slow(self) -> int:
+        """Tell firms of payments that have had no final status for two hours; return how many."""
+        async with self._db.transaction() as tx:
+            rows = await store.claim_slow(tx, 50)
+            for row in rows:
+                await self._tell(tx, row["firm_id"], row["id"], EventType.CREDIT_REQUEST_DELAYED)
+        return len(rows)
+
+    async def _insert(self, tx: Tx, firm_id: str, new: NewCreditRequest, *, notify: bool) -> str:
+        """Store the request under a statement reference that no open request on the same account has."""
+        account = await self._receiving.find_usable(tx, firm_id, new.receiving_account_id)
+        if account is None:
+            raise NoReceivingAccount
+        if str(new.purpose) in CLIENT_MONEY and account.kind != "client":
+            raise NoReceivingAccount("Deposits and completion money go only to a client account")
+        request_id, met = new_id("csp"), set[str]()
+        base = statement_reference(new.reference)
+        for attempt in range(_REFERENCE_TRIES):
+            if attempt:
+                met |= await store.taken_references(tx, firm_id, account.id, base[:10])
+            chosen = distinct_reference(new.reference, met)
+            added = await store.add_request(
+                tx,
+                firm_id,
+                request_id,
+                case_id=new.case_id,
+                customer_id=new.customer_id,
+                reference=new.reference,
+                statement_reference=chosen,
+                description=new.description,
+                amount_minor=new.amount_minor,
+                purpose=new.purpose,
+                allow_split=new.allow_split,
+                receiving_account_id=account.id,
+                expires_at=new.expires_at,
+                notify=notify,
+            )
+            if added:
+                return request_id
+            met.add(chosen)
+        raise Invalid(errors=(FieldError("/reference", "is in use by too many open requests"),))
+
+    async def _invite(
+        self, tx: Tx, firm_id: str, actor: Actor, case_id: str, asked: list[str], key: str, *, send: bool
+    ) -> None:
+        """Let the customers log in where the firm wants that by itself, and send them the link."""
+        await invite(self._firms, self._authentications, self._notices, tx, firm_id, actor, case_id, asked, key, send=send)
+
+    async def _close_live_payment(self, tx: Tx, request: CreditRequest) -> None:
+        live = await payment_store.find_live_payment(tx, request.firm_id, request.id, lock=True)
+        if live is None:
+            return
+        if live.state not in LIVE_BEFORE_EXCHANGE:
+            raise PaymentLive
+        if await self._moves.move(tx, live, PaymentEvent.CHOSE_ANOTHER, failure=Failure.CHOSE_ANOTHER_BANK) is None:
+            raise PaymentLive
+
+    async def _locked(self, tx: Tx, firm_id: str, request_id: str) -> CreditRequest:
+        request = await store.find_request(tx, firm_id, request_id, lock=True)
+        if request is None:
+            raise NotFound
+        return request
+
+    async def _tell(self, tx: Tx, firm_id: str, request_id: str, event: EventType) -> CreditRequestOut:
+        data, sensitive = await self._results.credit_request(tx, firm_id, request_id)
+        await publish(tx, firm_id, event, request_id, data, sensitive=sensitive)
+        return data
+
+
+def _wanted(asked_for: bool | None, setting: bool) -> bool:
+    """The call's own wish counts; without one the firm's setting."""
+    return setting if asked_for is None else asked_for
+
+
+async def open_case(tx: Tx, firm_id: str, case_id: str) -> Case:
+    """Return an open case, kept open until the transaction ends. Raise NotFound or CaseClosed."""
+    case = await case_store.find_case(tx, firm_id, case_id, lock=True)
+    if case is None:
+        raise NotFound("There is no such case here")
+    if case.state != "open":
+        raise CaseClosed
+    return case
+
+
+async def asked_customers(customers: Customers, tx: Tx, firm_id: str, case_id: str, customer_id: str | None) -> list[str]:
+    """Return whom a request asks: the named customer, who must be of the case, or all of the case's. Raise NotFound."""
+    ids = [row["id"] for row in await case_store.customer_rows_of(tx, firm_id, [case_id])]
+    if customer_id is None:
+        return ids
+    if customer_id not in ids:
+        raise NotFound("There is no such customer in this case")
+    return [customer_id]
+
+
+async def invite(
+    firms: Firms,
+    authentications: Authentications,
+    notices: Notices,
+    tx: Tx,
+    firm_id: str,
+    actor: Actor,
+    case_id: str,
+    asked: list[str],
+    key: str,
+    *,
+    send: bool,
+) -> None:
+    """Let customers log in where the firm's setting says so, and send each the link."""
+    settings = await firms.get_settings(firm_id)
+    for customer_id in asked:
+        if settings.auto_customer_authentication:
+            await authentications.allow(tx, firm_id, actor, case_id, customer_id)
+    if send:
+        await notices.ask(tx, firm_id, asked, key=key)
