@@ -1,0 +1,137 @@
+"""The gate of the bank's API, over mutual TLS: which address leads where, and how the testers' levers disturb it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from modelbank.banks import Bank
+from modelbank.config import Config
+from modelbank.database import Pool
+from modelbank.oauth.discovery import discovery, key_set
+from modelbank.oauth.tokens import TokenEndpoint
+from modelbank.openbanking import accounts, payments, store
+from modelbank.openbanking.accounts import Accounts
+from modelbank.openbanking.guard import Endpoint, Guard, interaction_id
+from modelbank.openbanking.payments import Payments
+from modelbank.openbanking.schemas import AccessConsentRequest, PaymentConsentRequest, PaymentRequest
+from modelbank.web.asgi import Application, BadRequest, Found, Request, Response, Routes, WrongMethod, json_response
+
+_RETRY_SECONDS = "30"
+
+
+class Gateway:
+    """Answers every request to the API listener."""
+
+    def __init__(self, config: Config, banks: dict[str, Bank], pool: Pool) -> None:
+        self._banks = banks
+        self._pool = pool
+        self._tokens = TokenEndpoint(pool, config.limits)
+        self._guard = Guard(pool, config.limits)
+        pis, ais = Payments(pool, config.schedule, config.limits), Accounts(pool)
+        self._routes = Routes([*_PUBLIC, *_payment_routes(pis), *_account_routes(ais)])
+
+    def application(self) -> Application:
+        """Return the ASGI application."""
+        return Application(self._answer, _crashed)
+
+    async def _answer(self, request: Request) -> Response:
+        _, _, rest = request.path.partition("/")
+        bank_id, _, path = rest.partition("/")
+        bank = self._banks.get(bank_id)
+        answer = Response(404) if bank is None else await self._disturbed(bank, request, f"/{path}")
+        if answer.dropped:
+            return answer
+        return answer.with_headers(("x-fapi-interaction-id", interaction_id(request)))
+
+    async def _disturbed(self, bank: Bank, request: Request, path: str) -> Response:
+        switches = await store.get_switches(self._pool, bank.id)
+        if switches.delay_seconds:
+            await asyncio.sleep(switches.delay_seconds)
+        if switches.down:
+            return Response(503, headers=(("retry-after", _RETRY_SECONDS),))
+        answer = await self._route(bank, request, path)
+        if switches.drop_answers and _acts(request, path) and await store.take_drop(self._pool, bank.id):
+            return Response(dropped=True)
+        return answer
+
+    async def _route(self, bank: Bank, request: Request, path: str) -> Response:
+        match self._routes.find(request.method, path):
+            case None:
+                return Response(404)
+            case WrongMethod(allowed):
+                return Response(405, headers=(("allow", ", ".join(allowed)),))
+            case Found("discovery", _):
+                return json_response(200, discovery(bank))
+            case Found("jwks", _):
+                return json_response(200, key_set(bank))
+            case Found("token", _):
+                return await self._tokens.answer(bank, request)
+            case Found(endpoint, values):
+                return await self._resource(bank, _with_values(request, dict(values)), endpoint)
+
+    async def _resource(self, bank: Bank, request: Request, endpoint: Endpoint) -> Response:
+        try:
+            return await self._guard.answer(bank, request, endpoint)
+        except BadRequest:
+            return Response(400)
+
+
+def _with_values(request: Request, values: dict[str, str]) -> Request:
+    return Request(
+        request.method,
+        request.path,
+        request.query_string,
+        request.headers,
+        request.body,
+        request.certificate,
+        values,
+    )
+
+
+def _acts(request: Request, path: str) -> bool:
+    """Only the answer to a payment order is worth losing: everything else may simply be asked again."""
+    return request.method == "POST" and path == f"{payments.BASE}/domestic-payments"
+
+
+def _crashed(request: Request) -> Response:
+    return Response(500, headers=(("x-fapi-interaction-id", interaction_id(request)),))
+
+
+_PUBLIC = [
+    ("GET", "/.well-known/openid-configuration", "discovery"),
+    ("GET", "/jwks", "jwks"),
+    ("POST", "/token", "token"),
+]
+
+
+def _payment_routes(pis: Payments) -> list[tuple[str, str, Endpoint]]:
+    consents, orders = f"{payments.BASE}/domestic-payment-consents", f"{payments.BASE}/domestic-payments"
+    return [
+        ("POST", consents, Endpoint(pis.create_consent, "payments", "client", PaymentConsentRequest, idempotent=True)),
+        ("GET", f"{consents}/{{ConsentId}}", Endpoint(pis.read_consent, "payments", "client")),
+        ("GET", f"{consents}/{{ConsentId}}/funds-confirmation", Endpoint(pis.confirm_funds, "payments", "customer")),
+        ("POST", orders, Endpoint(pis.create_payment, "payments", "customer", PaymentRequest, idempotent=True)),
+        ("GET", f"{orders}/{{DomesticPaymentId}}", Endpoint(pis.read_payment, "payments", "client")),
+        ("GET", f"{orders}/{{DomesticPaymentId}}/payment-details", Endpoint(pis.read_details, "payments", "client")),
+    ]
+
+
+def _account_routes(ais: Accounts) -> list[tuple[str, str, Endpoint]]:
+    consents = f"{accounts.BASE}/account-access-consents"
+    open_to_customers = {
+        "/accounts": ais.list_accounts,
+        "/accounts/{AccountId}": ais.read_account,
+        "/accounts/{AccountId}/balances": ais.read_balances,
+        "/accounts/{AccountId}/transactions": ais.read_transactions,
+        "/accounts/{AccountId}/party": ais.read_account_party,
+        "/accounts/{AccountId}/parties": ais.list_account_parties,
+        "/balances": ais.list_balances,
+        "/transactions": ais.list_transactions,
+        "/party": ais.read_party,
+    }
+    return [
+        ("POST", consents, Endpoint(ais.create_consent, "accounts", "client", AccessConsentRequest)),
+        ("GET", f"{consents}/{{ConsentId}}", Endpoint(ais.read_consent, "accounts", "client")),
+        ("DELETE", f"{consents}/{{ConsentId}}", Endpoint(ais.delete_consent, "accounts", "client")),
+        *(("GET", f"{accounts.BASE}{path}", Endpoint(act, "accounts", "customer")) for path, act in open_to_customers.items()),
+    ]

@@ -1,0 +1,1 @@
+"""Pretend customers, their accounts, and a double-entry ledger that always sums to zero."""

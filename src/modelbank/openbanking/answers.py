@@ -1,0 +1,54 @@
+"""Small pieces that every answer has: times, money, reasons, links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+# The texts go with codes of OBExternalStatusReason1Code; the words are this bank's.
+REASONS = {
+    "AM04": "There is not enough money in the account.",
+    "CUST": "The customer said no.",
+    "DS04": "The bank stopped the payment after accepting it.",
+    "U036": "The customer did not finish at the bank.",
+    "U037": "The customer could not be authorised.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer: what goes beside `Links` and `Meta`, and the path that `Links.Self` names."""
+
+    status: int
+    content: dict[str, Any]
+    self_path: str
+    meta: dict[str, Any]
+
+
+def created(content: dict[str, Any], self_path: str) -> Answer:
+    """Answer 201 with a resource."""
+    return Answer(201, content, self_path, {})
+
+
+def read(content: dict[str, Any], self_path: str, **meta: Any) -> Answer:
+    """Answer 200 with a resource."""
+    return Answer(200, content, self_path, meta)
+
+
+def timestamp(moment: datetime) -> str:
+    """Write a time as ISO 8601 in UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def money(amount_minor: int) -> dict[str, str]:
+    """Write pence as the standard's amount, without a sign."""
+    pounds, pence = divmod(abs(amount_minor), 100)
+    return {"Amount": f"{pounds}.{pence:02d}", "Currency": "GBP"}
+
+
+def status_reason(code: str | None, text: str | None = None) -> dict[str, Any]:
+    """Return `StatusReason`, or nothing when there is no reason: empty members are left out."""
+    if code is None:
+        return {}
+    return {"StatusReason": [{"StatusReasonCode": code, "StatusReasonDescription": text or REASONS.get(code, code)}]}

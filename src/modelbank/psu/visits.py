@@ -1,0 +1,392 @@
+"""A customer's visit, step by step: sign in, choose, agree or refuse, go back.
+
+Every step is safe to repeat, to reload and to go back to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import msgspec
+
+from modelbank.banks import Bank
+from modelbank.config import Config
+from modelbank.database import Pool
+from modelbank.jose.keys import half_hash
+from modelbank.ledger import store as ledger
+from modelbank.ledger.customers import PASSWORD
+from modelbank.ledger.store import Account
+from modelbank.oauth import returns
+from modelbank.oauth import store as oauth_store
+from modelbank.oauth.errors import RequestRefused
+from modelbank.oauth.requests import AuthorisationRequest, read_request, returning_request
+from modelbank.oauth.returns import Posted, Return
+from modelbank.oauth.store import Authorisation
+from modelbank.openbanking import store
+from modelbank.openbanking.answers import REASONS
+from modelbank.openbanking.schemas import Initiation
+from modelbank.openbanking.store import Consent
+from modelbank.psu.rendering import leave, page, see_other
+from modelbank.psu.words import TESTERS, clusters
+from modelbank.web.asgi import Request, Response
+
+MOST_WRONG_LOGINS = 5
+_TWICE_TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a request for a page arrived: which bank, and under which prefix its addresses begin."""
+
+    bank: Bank
+    prefix: str
+    request: Request
+
+    @property
+    def cookie(self) -> str:
+        """Return the cookie's name, which differs from bank to bank because ports share cookies."""
+        return f"{self.bank.id}_visit"
+
+    @property
+    def browser(self) -> str:
+        """Return the browser's secret, or a new one."""
+        known = self.request.cookie(self.cookie)
+        return known if known and len(known) == 43 else secrets.token_urlsafe(32)  # noqa: PLR2004  # 256 bits in base64url
+
+    @property
+    def csrf(self) -> str:
+        """Return the proof that a form of ours was really ours."""
+        return half_hash(f"form:{self.request.cookie(self.cookie) or ''}")
+
+    def path(self, step: str, visit_id: str) -> str:
+        """Return the address of a step."""
+        return f"{self.prefix}/{step}/{visit_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A visit with the consent that it is about."""
+
+    place: Place
+    authorisation: Authorisation
+    consent: Consent
+
+    @property
+    def is_payment(self) -> bool:
+        """True when money is asked for, False when account details are."""
+        return self.consent.kind == "payments"
+
+    @property
+    def next_step(self) -> str:
+        """Return the step that the customer has to take now."""
+        if self.authorisation.outcome is not None:
+            return "return"
+        if self.authorisation.username is None:
+            return "sign-in"
+        return "confirm" if self.authorisation.account_ids else "accounts"
+
+
+class Visits:
+    """The steps, each answering one address."""
+
+    def __init__(self, config: Config, pool: Pool) -> None:
+        self._config = config
+        self._pool = pool
+
+    async def begin(self, place: Place) -> Response:
+        """Read the client's request and begin a visit (`/authorize`)."""
+        params = place.request.query() if place.request.method == "GET" else place.request.form()
+        try:
+            asked = read_request(place.bank, params)
+            await self._check_intent(place.bank, asked)
+        except RequestRefused as refused:
+            return self._refuse_request(place, params, refused)
+        browser, visit_id = place.browser, secrets.token_urlsafe(16)
+        await oauth_store.add_authorisation(
+            self._pool, visit_id, place.bank.id, asked, browser, self._config.limits.session_seconds
+        )
+        if await self._is_headless(place.bank):
+            return await self._agree_unasked(place, visit_id, browser)
+        cookie = f"{place.cookie}={browser}; Path=/; HttpOnly; SameSite=Lax"
+        return see_other(place.path("sign-in", visit_id)).with_headers(("set-cookie", cookie))
+
+    async def sign_in(self, place: Place) -> Response:
+        """Ask who it is."""
+        visit = await self._visit(place)
+        if isinstance(visit, Response):
+            return visit
+        if visit.authorisation.outcome is not None:
+            return self._finished(visit)
+        if place.request.method == "GET":
+            return self._sign_in_page(visit, place.request.query().get("as", ""), error=None)
+        return await self._check_login(visit)
+
+    async def accounts(self, place: Place) -> Response:
+        """Ask for the account to pay from, or for those to share."""
+        visit = await self._visit(place)
+        if isinstance(visit, Response):
+            return visit
+        if visit.next_step not in {"accounts", "confirm"}:
+            return self._at_next_step(visit)
+        owned = await ledger.list_customer_accounts(self._pool, place.bank.id, visit.authorisation.username or "")
+        offered = _offered(visit, owned)
+        if place.request.method == "GET":
+            return self._accounts_page(visit, offered, error=None)
+        chosen = place.request.form_list("account")
+        usable = {account.id for account in offered if _is_enough(visit, account)}
+        if not chosen or not set(chosen) <= usable or (visit.is_payment and len(chosen) != 1):
+            return self._accounts_page(visit, offered, error="Choose an account to go on.")
+        await oauth_store.note_accounts(self._pool, visit.authorisation.id, chosen)
+        return see_other(place.path("confirm", visit.authorisation.id))
+
+    async def confirm(self, place: Place) -> Response:
+        """Show everything once more and take the customer's word."""
+        visit = await self._visit(place)
+        if isinstance(visit, Response):
+            return visit
+        if visit.next_step != "confirm":
+            return self._at_next_step(visit)
+        chosen = await ledger.list_accounts(self._pool, place.bank.id, visit.authorisation.account_ids)
+        if visit.is_payment and not _is_enough(visit, chosen[0]):
+            return see_other(place.path("accounts", visit.authorisation.id))
+        if place.request.method == "GET":
+            return self._page("confirm.html", visit, accounts=chosen)
+        await self._grant(visit.authorisation.id, visit.consent, visit.authorisation.username or "", chosen)
+        return see_other(place.path("return", visit.authorisation.id))
+
+    async def cancel(self, place: Place) -> Response:
+        """Take no for an answer. Without enough money in any account, that is the reason given."""
+        visit = await self._visit(place)
+        if isinstance(visit, Response):
+            return visit
+        await self._refuse(visit, await self._reason(visit))
+        return see_other(place.path("return", visit.authorisation.id))
+
+    async def go_back(self, place: Place) -> Response:
+        """Send the customer back to the client with the outcome; safe to reload."""
+        visit = await self._visit(place)
+        if isinstance(visit, Response):
+            return visit
+        if visit.authorisation.outcome is None:
+            return self._at_next_step(visit)
+        callback = (await store.get_switches(self._pool, place.bank.id)).callback
+        if callback == "never":
+            return self._page("stopped.html", visit, title="You can close this page", text=_SWALLOWED, way_on=None)
+        way = await self._way_back(place.bank, visit.authorisation)
+        if callback == "twice":
+            await _send_ahead(way)
+        granted = visit.authorisation.outcome == "granted"
+        return leave(way, bank=place.bank, prefix=place.prefix, granted=granted, **self._about(visit))
+
+    # -- beginning ------------------------------------------------------------------------------------------------
+
+    async def _check_intent(self, bank: Bank, asked: AuthorisationRequest) -> None:
+        consent = await store.find_consent(self._pool, bank.id, asked.resource_scope, asked.consent_id)
+        if consent is None or consent.client_id != asked.client.id:
+            raise RequestRefused("invalid_request", "U011: There is no such consent.", returnable=True)
+        if consent.status != "AWAU":
+            raise RequestRefused("invalid_request", "U009: The consent does not await a customer.", returnable=True)
+
+    def _refuse_request(self, place: Place, params: dict[str, str], refused: RequestRefused) -> Response:
+        if not refused.returnable:
+            return page(
+                "stopped.html",
+                bank=place.bank,
+                prefix=place.prefix,
+                status=400,
+                title="This request cannot be trusted",
+                text=f"Nothing has happened. The company that sent you here made a mistake: {refused.description}",
+                way_on=None,
+            )
+        redirect_uri, state, mode = returning_request(place.bank, params)
+        fields = {"error": refused.code, "error_description": refused.description} | ({"state": state} if state else {})
+        way = returns.make_return(place.bank, params["client_id"], redirect_uri, mode, fields)
+        client = place.bank.clients[params["client_id"]].config.name
+        return leave(way, bank=place.bank, prefix=place.prefix, granted=False, client=client)
+
+    async def _is_headless(self, bank: Bank) -> bool:
+        lever = (await store.get_switches(self._pool, bank.id)).headless
+        return self._config.headless if lever is None else lever
+
+    async def _agree_unasked(self, place: Place, visit_id: str, browser: str) -> Response:
+        """Agree for the configured customer, as conformance tests need it."""
+        username = self._config.headless_customer
+        await oauth_store.note_login(self._pool, visit_id, username)
+        visit = await self._load(place, visit_id, browser)
+        assert visit is not None  # noqa: S101  # it was made a moment ago
+        owned = await ledger.list_customer_accounts(self._pool, place.bank.id, username)
+        enough = [account for account in owned if _is_enough(visit, account)] or owned
+        await self._grant(visit_id, visit.consent, username, enough[:1] if visit.is_payment else owned)
+        done = await self._load(place, visit_id, browser)
+        assert done is not None  # noqa: S101  # as above
+        way = await self._way_back(place.bank, done.authorisation)
+        return leave(way, bank=place.bank, prefix=place.prefix, granted=True, **self._about(done))
+
+    # -- finding the visit ----------------------------------------------------------------------------------------
+
+    async def _visit(self, place: Place) -> Visit | Response:
+        """Return the visit if this browser began it and, for a form, if the form is ours; else the page that says why not."""
+        visit = await self._load(place, place.request.values["visit"], place.request.cookie(place.cookie) or "")
+        if visit is None:
+            return self._stopped(place, 404, "We cannot find this page", _LOST)
+        if place.request.method == "POST":
+            given = place.request.form_without("account").get("csrf", "")
+            if not hmac.compare_digest(given.encode(), place.csrf.encode()):
+                return self._stopped(place, 403, "This form is out of date", _LOST)
+        if visit.authorisation.expired and visit.authorisation.outcome is None:
+            await oauth_store.finish_authorisation(
+                self._pool, visit.authorisation.id, "refused", "access_denied", f"U036: {REASONS['U036']}"
+            )
+            await store.note_reason(self._pool, visit.consent.id, "U036", REASONS["U036"])
+            way_on = place.path("return", visit.authorisation.id)
+            return self._page("stopped.html", visit, title="You ran out of time", text=_TOO_LATE, way_on=way_on)
+        return visit
+
+    async def _load(self, place: Place, visit_id: str, browser: str) -> Visit | None:
+        authorisation = await oauth_store.find_authorisation(self._pool, place.bank.id, visit_id, browser)
+        if authorisation is None:
+            return None
+        kind = "payments" if "payments" in authorisation.scope.split() else "accounts"
+        consent = await store.find_consent(self._pool, place.bank.id, kind, authorisation.consent_id)
+        return None if consent is None else Visit(place, authorisation, consent)
+
+    # -- signing in -----------------------------------------------------------------------------------------------
+
+    async def _check_login(self, visit: Visit) -> Response:
+        form = visit.place.request.form()
+        username = form.get("username", "").strip().lower()
+        customer = await ledger.find_customer(self._pool, visit.place.bank.id, username)
+        if customer is not None and hmac.compare_digest(form.get("password", "").encode(), PASSWORD.encode()):
+            await oauth_store.note_login(self._pool, visit.authorisation.id, username)
+            return see_other(visit.place.path("accounts", visit.authorisation.id))
+        if await oauth_store.note_wrong_login(self._pool, visit.authorisation.id, MOST_WRONG_LOGINS):
+            error = "That user name and password do not go together. Check them and try again."
+            return self._sign_in_page(visit, username, error=error)
+        await self._refuse(visit, "U037")
+        way_on = visit.place.path("return", visit.authorisation.id)
+        return self._page("stopped.html", visit, title="Too many tries", text=_LOCKED, way_on=way_on)
+
+    def _sign_in_page(self, visit: Visit, username: str, *, error: str | None) -> Response:
+        filled = PASSWORD if username in TESTERS and error is None else ""
+        return self._page(
+            "sign-in.html",
+            visit,
+            username=username[:64],
+            filled=filled,
+            password=PASSWORD,
+            error=error,
+            testers=TESTERS.values(),
+        )
+
+    # -- deciding -------------------------------------------------------------------------------------------------
+
+    async def _grant(self, visit_id: str, consent: Consent, username: str, chosen: list[Account]) -> None:
+        """Grant, once. If the consent stopped waiting meanwhile (a second window), the visit ends as refused."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            if not await oauth_store.finish_authorisation(connection, visit_id, "granted", None, None):
+                return
+            chosen_ids = [account.id for account in chosen]
+            if not await store.authorise_consent(connection, consent.id, username, chosen_ids):
+                await oauth_store.withdraw_grant(connection, visit_id, "U009: The consent no longer awaits the customer.")
+
+    async def _refuse(self, visit: Visit, code: str) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            text = f"{code}: {REASONS[code]}"
+            if await oauth_store.finish_authorisation(connection, visit.authorisation.id, "refused", "access_denied", text):
+                await store.reject_consent(connection, visit.consent.id, code, REASONS[code])
+
+    async def _reason(self, visit: Visit) -> str:
+        if not visit.is_payment or visit.authorisation.username is None:
+            return "CUST"
+        owned = await ledger.list_customer_accounts(self._pool, visit.place.bank.id, visit.authorisation.username)
+        return "CUST" if any(_is_enough(visit, account) for account in _offered(visit, owned)) else "AM04"
+
+    async def _way_back(self, bank: Bank, authorisation: Authorisation) -> Return:
+        if authorisation.outcome != "granted":
+            return returns.refused(bank, authorisation)
+        code = secrets.token_urlsafe(32)
+        await oauth_store.add_code(self._pool, authorisation.id, code, self._config.limits.code_seconds)
+        return returns.granted(bank, authorisation, code)
+
+    # -- pages ----------------------------------------------------------------------------------------------------
+
+    def _at_next_step(self, visit: Visit) -> Response:
+        if visit.authorisation.outcome is not None:
+            return self._finished(visit)
+        return see_other(visit.place.path(visit.next_step, visit.authorisation.id))
+
+    def _finished(self, visit: Visit) -> Response:
+        way_on = visit.place.path("return", visit.authorisation.id)
+        return self._page("stopped.html", visit, title="You have already answered", text=_ANSWERED, way_on=way_on)
+
+    def _accounts_page(self, visit: Visit, offered: list[Account], *, error: str | None) -> Response:
+        enough = {account.id: _is_enough(visit, account) for account in offered}
+        return self._page("accounts.html", visit, accounts=offered, enough=enough, error=error)
+
+    def _stopped(self, place: Place, status: int, title: str, text: str) -> Response:
+        return page("stopped.html", bank=place.bank, prefix=place.prefix, status=status, title=title, text=text, way_on=None)
+
+    def _page(self, template: str, visit: Visit, **content: Any) -> Response:
+        """Render a step. Its form may lead on to the client: browsers hold a form to that through every redirect."""
+        return page(
+            template,
+            bank=visit.place.bank,
+            prefix=visit.place.prefix,
+            form_targets=(returns.origin(visit.authorisation.redirect_uri),),
+            visit_id=visit.authorisation.id,
+            csrf=visit.place.csrf,
+            **(self._about(visit) | content),
+        )
+
+    def _about(self, visit: Visit) -> dict[str, Any]:
+        client = visit.place.bank.clients[visit.authorisation.client_id].config.name
+        about: dict[str, Any] = {"client": client, "is_payment": visit.is_payment, "username": visit.authorisation.username}
+        if not visit.is_payment:
+            return about | {"clusters": clusters(visit.consent.permissions), "until": visit.consent.expires_at}
+        return about | {"amount_minor": visit.consent.amount_minor, **_payee(visit.consent)}
+
+
+def _payee(consent: Consent) -> dict[str, Any]:
+    initiation = msgspec.convert(consent.content["Data"]["Initiation"], Initiation)
+    remittance = initiation.remittance_information
+    return {
+        "payee": initiation.creditor_account.name,
+        "payee_account": initiation.creditor_account.identification,
+        "payee_scheme": initiation.creditor_account.scheme_name,
+        "reference": (remittance.reference if remittance else None) or initiation.end_to_end_identification,
+    }
+
+
+def _offered(visit: Visit, owned: list[Account]) -> list[Account]:
+    """Return the accounts to choose from: the client's choice alone, when it named one."""
+    if not visit.is_payment:
+        return owned
+    named = visit.consent.content["Data"]["Initiation"].get("DebtorAccount", {}).get("Identification")
+    return [account for account in owned if named in {None, account.identification}]
+
+
+def _is_enough(visit: Visit, account: Account) -> bool:
+    return account.available_minor >= (visit.consent.amount_minor or 0)
+
+
+async def _send_ahead(way: Return) -> None:
+    """Deliver the return once from here, so that the browser's own is the second: a quirk that testers may ask for."""
+    if not isinstance(way, Posted):
+        return
+    async with httpx.AsyncClient(timeout=_TWICE_TIMEOUT_SECONDS, trust_env=False) as client:
+        try:
+            await client.post(way.url, data=dict(way.fields))
+        except httpx.HTTPError:
+            await asyncio.sleep(0)  # the first of two returns got lost, which is as good a test
+
+
+_SWALLOWED = "Your answer is kept, but this bank does not send you back: a tester has asked it to behave like that."
+_LOST = "It belongs to another browser, or it is too old. Go back to the company that sent you here and start again."
+_TOO_LATE = "Nothing has happened: for your safety the page waits only a few minutes. You can go back and start again."
+_LOCKED = "Nothing has happened. The user name and password did not go together five times."
+_ANSWERED = "There is nothing more to do here. Going back in your browser does not change your answer."

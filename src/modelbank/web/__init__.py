@@ -1,0 +1,1 @@
+"""HTTP and TLS, and nothing about banking."""
