@@ -20,7 +20,7 @@ import asyncpg
 import pytest
 
 from strongroom.embedded import EmbeddedPostgres
-from strongroom.kit.migrate import migrations_folder
+from strongroom.kit.migrate import migrate
 
 FOLDER_VARIABLE = "STRONGROOM_TEST_FOLDER"
 FOLDER_PREFIX = "strongroom-tests-"
@@ -57,7 +57,7 @@ async def migrated(postgres: EmbeddedPostgres) -> AsyncIterator[asyncpg.Connecti
     with locked("template"):
         if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1 AND datistemplate", TEMPLATE):
             await connection.execute(f"CREATE DATABASE {TEMPLATE}")
-            await migrate_with_gaps(postgres.dsn(TEMPLATE))
+            await migrate(postgres.dsn(TEMPLATE))
             await connection.execute(f"ALTER DATABASE {TEMPLATE} IS_TEMPLATE true")
     yield connection
     await connection.close()
@@ -70,14 +70,6 @@ async def database(postgres: EmbeddedPostgres, migrated: asyncpg.Connection) -> 
     await migrated.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
     yield Database(name, postgres.dsn(name), postgres.dsn(name, "strongroom_app"), postgres.dsn(name, "strongroom_worker"))
     await migrated.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-async def migrate_with_gaps(dsn: str) -> None:
-    """Apply all migrations, numbered without gaps or, while several people write them, not yet."""
-    connection = await asyncpg.connect(dsn)
-    for path in sorted(migrations_folder().glob("*.sql")):
-        await connection.execute(path.read_text())
-    await connection.close()
 
 
 def run_folder() -> Path:
