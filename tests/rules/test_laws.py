@@ -19,7 +19,7 @@ OWN_CLOCK = {
     "src/strongroom/kit/clock.py": "the port itself",
     "src/strongroom/inbox.py": "it plays a telephone, not the product",
     "src/strongroom/kit/log.py": "log lines carry the machine's time",
-    "src/strongroom/access/authentication.py": "how old a client's signed assertion is, by the clock it was signed against (RFC 7523 §3)",
+    "src/strongroom/access/authentication.py": "the made-up age of a client that does not exist; it decides nothing",
     "src/strongroom/banking": "what banks sign is judged by the time on the wire (RFC 7519 §4.1)",
 }
 
