@@ -18,7 +18,7 @@ CREATE TABLE webhook_events (
   object_id text NOT NULL,
   sequence bigint NOT NULL,
   data_sealed bytea NOT NULL,
-  sensitive_sealed bytea,  -- what only endpoints with account details get on top
+  full_sealed bytea,       -- with account details, for the endpoints that may have them
   only_endpoint_id text,   -- a ping is for one endpoint
   arrival bigint GENERATED ALWAYS AS IDENTITY,
   feed_position bigint,
