@@ -34,7 +34,8 @@ from strongroom.kit.vault import Vault
 from strongroom.notify.messages import Messages
 from strongroom.notify.model import Purpose as MessagePurpose
 from strongroom.notify.texts import Template, Texts
-from strongroom.webhooks.events import EventType, publish
+from strongroom.webhooks.events import Events
+from strongroom.webhooks.model import EventType
 
 RESEND_AFTER_SECONDS = 30
 _MAX_PHONES = 3  # codes are sent to at most so many different numbers for one e-mail and date of birth
@@ -135,6 +136,7 @@ class Authentications:
         sessions: Sessions,
         messages: Messages,
         texts: Texts,
+        events: Events,
         *,
         host: str,
     ) -> None:
@@ -146,6 +148,7 @@ class Authentications:
         self._sessions = sessions
         self._messages = messages
         self._texts = texts
+        self._events = events
         self._host = host
 
     async def create(self, firm_id: str, actor: Actor, case_id: str, customer_id: str, once: Once) -> CreatedAuthentication:
@@ -187,7 +190,7 @@ class Authentications:
             raise NotFound
         return shape(found)
 
-    async def list(self, firm_id: str, page: Page) -> list[AuthenticationOut]:
+    async def list_authentications(self, firm_id: str, page: Page) -> list[AuthenticationOut]:
         """Return one more authentication than the page holds, newest first."""
         async with self._db.transaction(firm_id) as tx:
             return [shape(one) for one in await store.list_authentications(tx, firm_id, page)]
@@ -285,11 +288,17 @@ class Authentications:
         valid_until = (await now_of(tx)).astimezone(UTC) + _CODE_LIFE
         for (phone, records), code in zip(groups, codes, strict=False):
             firm_id = records[0][0]
-            firm = await self._firms.get_firm(firm_id)
+            firm = await self._firms.load(tx, firm_id)
             values = {"code": code, "firm": firm.name, "host": self._host}
             text = await self._texts.write(tx, firm_id, Template.LOGIN_CODE, values)
             await self._messages.queue(
-                tx, firm_id, to=phone, text=text, purpose=MessagePurpose.LOGIN_CODE, valid_until=valid_until, key=f"{challenge_id} {phone}"
+                tx,
+                firm_id,
+                to=phone,
+                text=text,
+                purpose=MessagePurpose.LOGIN_CODE,
+                valid_until=valid_until,
+                key=f"{challenge_id} {phone}",
             )
         await store.set_covers(tx, browser_hash, challenge_id, [[list(record) for record in records] for _, records in groups])
 
@@ -329,7 +338,7 @@ class Authentications:
             await AUTHENTICATION.move(tx, firm_id, held.id, AuthenticationEvent.LOGGED_IN, times=["verified_at"])
         await audit.record(tx, firm_id, f"customer:{customer_id}", AuditTag.LOGGED_IN, customer_id)
         if await case_store.mark_opened(tx, firm_id, customer_id):
-            await publish(tx, firm_id, EventType.CUSTOMER_OPENED, customer_id, {"id": customer_id})
+            await self._events.publish(tx, firm_id, EventType.CUSTOMER_OPENED, customer_id, {"id": customer_id})
 
     async def _lock(self, subject: bytes) -> None:
         """Tell every firm whose customer this is that the login is locked; nobody behind it: nothing to tell."""
@@ -340,7 +349,7 @@ class Authentications:
                 if held and await AUTHENTICATION.move(tx, firm_id, held.id, AuthenticationEvent.LOCK):
                     await audit.record(tx, firm_id, "system", AuditTag.LOCKED, held.id)
                     data = {"id": held.id, "caseId": held.case_id, "customerId": customer_id, "status": "locked"}
-                    await publish(tx, firm_id, EventType.CUSTOMER_AUTHENTICATION_LOCKED, held.id, data)
+                    await self._events.publish(tx, firm_id, EventType.CUSTOMER_AUTHENTICATION_LOCKED, held.id, data)
 
     def _browser_hash(self, browser: str) -> bytes:
         return self._vault.hash("login browser", browser)

@@ -82,7 +82,7 @@ class Cases:
                 raise NotFound
             return case, await self._customers.of_case(tx, firm_id, case_id)
 
-    async def list(self, firm_id: str, page: Page) -> list[tuple[Case, list[Customer]]]:
+    async def list_cases(self, firm_id: str, page: Page) -> list[tuple[Case, list[Customer]]]:
         """Return one more case than the page holds, newest first, each with its customers."""
         async with self._db.transaction(firm_id) as tx:
             cases = await store.list_cases(tx, firm_id, page)

@@ -62,9 +62,7 @@ class LoginGrants:
         grant_hash = self._grant_hash(grant)
         firm_id = await self._firm_of(grant_hash)
         async with self._db.transaction(firm_id) as tx:
-            row = await store.use_grant(
-                tx, firm_id, grant_hash, self._handle_hash(handle), handle_life_seconds=HANDLE_LIFE_SECONDS
-            )
+            row = await store.use_grant(tx, firm_id, grant_hash, self._handle_hash(handle), handle_life_seconds=HANDLE_LIFE_SECONDS)
             if row is None:
                 raise GrantSpent
             case = await case_store.find_case(tx, firm_id, row["case_id"])

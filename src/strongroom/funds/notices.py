@@ -31,7 +31,7 @@ class Notices:
     async def ask(self, tx: Tx, firm_id: str, customer_ids: list[str], *, key: str) -> list[Queued | Limited]:
         """Ask customers to come; the same key asks once. No amount, no case words, no banking words (compliance 6)."""
         customers = [await self.customers.load(tx, firm_id, customer_id) for customer_id in customer_ids]
-        values = {"firm": await self._firm_name(firm_id), "link": self.link}
+        values = {"firm": (await self.firms.load(tx, firm_id)).name, "link": self.link}
         text = await self.texts.write(tx, firm_id, Template.REQUEST_LINK, values)
         outcomes = []
         for customer in sorted(customers, key=lambda one: one.personal.phone):  # one order of locks for everybody
@@ -43,18 +43,12 @@ class Notices:
 
     async def tell_old_number(self, tx: Tx, customer: Customer, old_phone: str) -> None:
         """Tell a number that it is no longer used, so that a thief's change does not pass unseen."""
-        text = await self.texts.write(tx, customer.firm_id, Template.PHONE_CHANGED, {"firm": await self._firm_name(customer.firm_id)})
+        text = await self.texts.write(
+            tx, customer.firm_id, Template.PHONE_CHANGED, {"firm": (await self.firms.load(tx, customer.firm_id)).name}
+        )
         key = f"phone changed {customer.id} {customer.created_at} {old_phone}"
         await self._queue(tx, customer, old_phone, text, Purpose.NOTICE, key)
 
-    async def _queue(
-        self, tx: Tx, customer: Customer, to: str, text: str, purpose: Purpose, key: str
-    ) -> Queued | Limited:
+    async def _queue(self, tx: Tx, customer: Customer, to: str, text: str, purpose: Purpose, key: str) -> Queued | Limited:
         valid_until = (await now_of(tx)).astimezone(UTC) + _LINK_LIFE
-        return await self.messages.queue(
-            tx, customer.firm_id, to=to, text=text, purpose=purpose, valid_until=valid_until, key=key
-        )
-
-    async def _firm_name(self, firm_id: str) -> str:
-        return (await self.firms.get_firm(firm_id)).name
-
+        return await self.messages.queue(tx, customer.firm_id, to=to, text=text, purpose=purpose, valid_until=valid_until, key=key)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from strongroom.funds.model import FAILURE_MESSAGES, AuditTag, Failure, Payment
-from strongroom.funds.results import Results
+from strongroom.funds.results import Results, as_mapping
 from strongroom.funds.states import (
     CREDIT_REQUEST,
     ENDED_WITHOUT_DEBIT,
@@ -20,7 +20,8 @@ from strongroom.funds.states import (
 from strongroom.kit import audit
 from strongroom.kit.db import Tx
 from strongroom.kit.machine import Moved
-from strongroom.webhooks.events import EventType, publish
+from strongroom.webhooks.events import Events
+from strongroom.webhooks.model import EventType
 
 _P = PaymentState
 
@@ -55,8 +56,9 @@ _CLEARED = {"return_sealed": None, "grant_sealed": None, "url_sealed": None}
 class PaymentMoves:
     """Moves payments, and whatever follows a move."""
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, events: Events) -> None:
         self._results = results
+        self._events = events
 
     async def move(
         self,
@@ -103,8 +105,8 @@ class PaymentMoves:
             {"before": moved.before, "after": moved.after} | ({"failure": str(failure)} if failure else {}),
         )
         if event_type := _EVENTS.get(moved.after):
-            data, sensitive = await self._results.credit_request(tx, payment.firm_id, payment.request_id)
-            await publish(tx, payment.firm_id, event_type, payment.request_id, data, sensitive=sensitive)
+            data = await self._results.credit_request(tx, payment.firm_id, payment.request_id)
+            await self._events.publish(tx, payment.firm_id, event_type, payment.request_id, as_mapping(data))
 
     async def _follow_request(self, tx: Tx, payment: Payment, event: RequestEvent, failure: Failure | None) -> None:
         ways = set(CREDIT_REQUEST.ways(event).values())

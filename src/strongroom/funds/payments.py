@@ -199,7 +199,12 @@ class Payments:
                 await self._refuse_second(tx, firm_id, request_id)
             await CREDIT_REQUEST.move(tx, firm_id, request_id, RequestEvent.PAYMENT_BEGUN, detail={"payment": payment_id})
             await audit.record(
-                tx, firm_id, f"customer:{customer_id}", AuditTag.PAYMENT_AGREED, payment_id, {"request": request_id, "bank": bank_id}
+                tx,
+                firm_id,
+                f"customer:{customer_id}",
+                AuditTag.PAYMENT_AGREED,
+                payment_id,
+                {"request": request_id, "bank": bank_id},
             )
         return _Claim(payment_id, order)
 

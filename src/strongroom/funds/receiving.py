@@ -108,7 +108,7 @@ class ReceivingAccounts:
             if not await store.set_default(tx, member.firm_id, account_id):
                 raise Conflict("Only an approved account can be the default")
 
-    async def list(self, firm_id: str) -> list[ReceivingAccount]:
+    async def list_accounts(self, firm_id: str) -> list[ReceivingAccount]:
         """Return all accounts of a firm."""
         async with self._db.transaction(firm_id) as tx:
             return [await self._opened(tx, row) for row in await store.list_accounts(tx, firm_id)]

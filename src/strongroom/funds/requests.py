@@ -16,7 +16,7 @@ from strongroom.funds.notices import Notices
 from strongroom.funds.payment_moves import PaymentMoves
 from strongroom.funds.receiving import CLIENT_MONEY, ReceivingAccounts
 from strongroom.funds.references import distinct_reference, statement_reference
-from strongroom.funds.results import Results
+from strongroom.funds.results import Results, as_mapping
 from strongroom.funds.schemas import CreditRequestOut, PaymentOut
 from strongroom.funds.states import CREDIT_REQUEST, LIVE_BEFORE_EXCHANGE, PaymentEvent, RequestEvent, RequestState
 from strongroom.funds.store import cases as case_store
@@ -27,7 +27,8 @@ from strongroom.kit.db import Database, Tx
 from strongroom.kit.errors import FieldError, Invalid, NotFound
 from strongroom.kit.idempotency import Once
 from strongroom.kit.ids import new_id
-from strongroom.webhooks.events import EventType, publish
+from strongroom.webhooks.events import Events
+from strongroom.webhooks.model import EventType
 
 _REFERENCE_TRIES = 20
 
@@ -67,6 +68,7 @@ class CreditRequests:
         notices: Notices,
         results: Results,
         moves: PaymentMoves,
+        events: Events,
     ) -> None:
         self._db = db
         self._firms = firms
@@ -76,6 +78,7 @@ class CreditRequests:
         self._notices = notices
         self._results = results
         self._moves = moves
+        self._events = events
 
     async def create(self, firm_id: str, actor: Actor, new: NewCreditRequest, once: Once) -> CreatedRequest:
         """Ask for an amount. Raise NotFound, CaseClosed, NoReceivingAccount, AmountTooLarge or Invalid."""
@@ -89,7 +92,9 @@ class CreditRequests:
             asked = await asked_customers(self._customers, tx, firm_id, new.case_id, new.customer_id)
             request_id = await self._insert(tx, firm_id, new, notify=new.notify is not False)
             await audit.record(tx, firm_id, actor.name, AuditTag.CREDIT_REQUESTED, request_id, {"case": new.case_id})
-            await self._invite(tx, firm_id, actor, new.case_id, asked, request_id, send=_wanted(new.notify, settings.notify_credit_requests))
+            await self._invite(
+                tx, firm_id, actor, new.case_id, asked, request_id, send=_wanted(new.notify, settings.notify_credit_requests)
+            )
             created = CreatedRequest(request_id)
             await once.keep(tx, firm_id, created)
             return created
@@ -97,9 +102,9 @@ class CreditRequests:
     async def get(self, firm_id: str, request_id: str) -> CreditRequestOut:
         """Return a request as the API shows it. Raise NotFound."""
         async with self._db.transaction(firm_id) as tx:
-            return (await self._results.credit_request(tx, firm_id, request_id))[0]
+            return await self._results.credit_request(tx, firm_id, request_id)
 
-    async def list(self, firm_id: str, page: Page) -> list[CreditRequestOut]:
+    async def list_requests(self, firm_id: str, page: Page) -> list[CreditRequestOut]:
         """Return one more request than the page holds, newest first."""
         async with self._db.transaction(firm_id) as tx:
             return [await self._results.of_credit_request(tx, one) for one in await store.list_requests(tx, firm_id, page)]
@@ -203,9 +208,7 @@ class CreditRequests:
             met.add(chosen)
         raise Invalid(errors=(FieldError("/reference", "is in use by too many open requests"),))
 
-    async def _invite(
-        self, tx: Tx, firm_id: str, actor: Actor, case_id: str, asked: list[str], key: str, *, send: bool
-    ) -> None:
+    async def _invite(self, tx: Tx, firm_id: str, actor: Actor, case_id: str, asked: list[str], key: str, *, send: bool) -> None:
         """Let the customers log in where the firm wants that by itself, and send them the link."""
         await invite(self._firms, self._authentications, self._notices, tx, firm_id, actor, case_id, asked, key, send=send)
 
@@ -225,8 +228,8 @@ class CreditRequests:
         return request
 
     async def _tell(self, tx: Tx, firm_id: str, request_id: str, event: EventType) -> CreditRequestOut:
-        data, sensitive = await self._results.credit_request(tx, firm_id, request_id)
-        await publish(tx, firm_id, event, request_id, data, sensitive=sensitive)
+        data = await self._results.credit_request(tx, firm_id, request_id)
+        await self._events.publish(tx, firm_id, event, request_id, as_mapping(data))
         return data
 
 
@@ -269,9 +272,9 @@ async def invite(
     send: bool,
 ) -> None:
     """Let customers log in where the firm's setting says so, and send each the link."""
-    settings = await firms.get_settings(firm_id)
+    firm = await firms.load(tx, firm_id)
     for customer_id in asked:
-        if settings.auto_customer_authentication:
+        if firm.settings.automatic_customer_authentication:
             await authentications.allow(tx, firm_id, actor, case_id, customer_id)
     if send:
         await notices.ask(tx, firm_id, asked, key=key)

@@ -11,6 +11,7 @@ from strongroom.funds.schemas import (
     CreditRequestOut,
     FailureOut,
     NameMatchOut,
+    Out,
     PayerOut,
     PaymentOut,
     SharedAccountOut,
@@ -33,12 +34,12 @@ class Results:
     def __init__(self, customers: Customers) -> None:
         self._customers = customers
 
-    async def credit_request(self, tx: Tx, firm_id: str, request_id: str) -> tuple[CreditRequestOut, CreditRequestOut | None]:
-        """Return a credit request as GET answers it, twice where an event needs a fuller form (it never does)."""
+    async def credit_request(self, tx: Tx, firm_id: str, request_id: str) -> CreditRequestOut:
+        """Return a credit request as GET answers it. Raise NotFound."""
         request = await request_store.find_request(tx, firm_id, request_id)
         if request is None:
             raise NotFound
-        return await self.of_credit_request(tx, request), None
+        return await self.of_credit_request(tx, request)
 
     async def of_credit_request(self, tx: Tx, request: CreditRequest) -> CreditRequestOut:
         """Shape a credit request with the payment that is live or has fulfilled it."""
@@ -152,3 +153,8 @@ class Results:
 
 def _failure(code: str | None, message: str | None) -> FailureOut | None:
     return FailureOut(code=code, message=message or "") if code else None
+
+
+def as_mapping(out: Out) -> dict[str, msgspec.Raw]:
+    """Return an answer as names and raw values, so that an event carries the very tokens that GET prints (amounts above all)."""
+    return msgspec.json.decode(msgspec.json.encode(out), type=dict[str, msgspec.Raw])

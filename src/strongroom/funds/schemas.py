@@ -17,7 +17,7 @@ Phone = Annotated[str, msgspec.Meta(min_length=5, max_length=30)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
 
-class NewCustomerIn(Shape, kw_only=True):
+class NewCustomerIn(Shape, frozen=True, kw_only=True):
     """A customer to be added."""
 
     name: Text
@@ -26,20 +26,20 @@ class NewCustomerIn(Shape, kw_only=True):
     phone: Phone
 
 
-class NewCaseIn(Shape, kw_only=True):
+class NewCaseIn(Shape, frozen=True, kw_only=True):
     """A case with its customers."""
 
     case_ref: CaseRef
     customers: Annotated[list[NewCustomerIn], msgspec.Meta(min_length=1, max_length=20)]
 
 
-class CaseChangeIn(Shape, kw_only=True):
+class CaseChangeIn(Shape, frozen=True, kw_only=True):
     """What may be changed of a case."""
 
     case_ref: CaseRef
 
 
-class CustomerChangeIn(Shape, kw_only=True):
+class CustomerChangeIn(Shape, frozen=True, kw_only=True):
     """What may be changed of a customer; what is left out stays."""
 
     name: Text | msgspec.UnsetType = msgspec.UNSET
@@ -48,7 +48,7 @@ class CustomerChangeIn(Shape, kw_only=True):
     phone: Phone | msgspec.UnsetType = msgspec.UNSET
 
 
-class NewCreditRequestIn(Shape, kw_only=True):
+class NewCreditRequestIn(Shape, frozen=True, kw_only=True):
     """A request for an amount. `amount` is kept as the token that was sent, so that no binary fraction touches it."""
 
     case_id: Id
@@ -64,7 +64,7 @@ class NewCreditRequestIn(Shape, kw_only=True):
     notify: bool | None = None
 
 
-class NewAccountRequestIn(Shape, kw_only=True):
+class NewAccountRequestIn(Shape, frozen=True, kw_only=True):
     """A request to share bank details."""
 
     case_id: Id
@@ -73,14 +73,14 @@ class NewAccountRequestIn(Shape, kw_only=True):
     notify: bool | None = None
 
 
-class NewAuthenticationIn(Shape, kw_only=True):
+class NewAuthenticationIn(Shape, frozen=True, kw_only=True):
     """Permission for a customer to log in to the hosted website."""
 
     case_id: Id
     customer_id: Id
 
 
-class LoginGrantIn(Shape, rename=None, kw_only=True):
+class LoginGrantIn(Shape, rename=None, frozen=True, kw_only=True):
     """The document's own names, of which one is written with an underscore."""
 
     grant_type: str
@@ -92,27 +92,27 @@ class Out(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", kw_on
     """The shape of an answer: camelCase names, what is not known left out."""
 
 
-class IdOut(Out):
+class IdOut(Out, frozen=True, kw_only=True):
     """Only the id of what was created."""
 
     id: str
 
 
-class CreatedCaseOut(Out):
+class CreatedCaseOut(Out, frozen=True, kw_only=True):
     """The ids of a new case and of its customers, in the order given."""
 
     id: str
     customers: list[IdOut]
 
 
-class FailureOut(Out):
+class FailureOut(Out, frozen=True, kw_only=True):
     """Why the last attempt came to nothing."""
 
     code: str
     message: str
 
 
-class CustomerOut(Out):
+class CustomerOut(Out, frozen=True, kw_only=True):
     """A customer."""
 
     id: str
@@ -125,7 +125,7 @@ class CustomerOut(Out):
     created_at: str
 
 
-class CaseOut(Out):
+class CaseOut(Out, frozen=True, kw_only=True):
     """A case with its customers and the ids of its requests."""
 
     id: str
@@ -138,7 +138,7 @@ class CaseOut(Out):
     changed_at: str
 
 
-class PayerOut(Out):
+class PayerOut(Out, frozen=True, kw_only=True):
     """Who paid, as far as the bank told."""
 
     account_name: str | None = None
@@ -146,7 +146,7 @@ class PayerOut(Out):
     account_number_last4: str | None = msgspec.field(name="accountNumberLast4", default=None)
 
 
-class PaymentOut(Out):
+class PaymentOut(Out, frozen=True, kw_only=True):
     """One attempt to pay."""
 
     id: str
@@ -169,7 +169,7 @@ class PaymentOut(Out):
     ended_at: str | None = None
 
 
-class CreditRequestOut(Out):
+class CreditRequestOut(Out, frozen=True, kw_only=True):
     """A request for an amount, and the payment that fulfils it. `completed` never means cleared funds; `received` does."""
 
     id: str
@@ -194,7 +194,7 @@ class CreditRequestOut(Out):
     received_at: str | None = None
 
 
-class NameMatchOut(Out):
+class NameMatchOut(Out, frozen=True, kw_only=True):
     """How the account's name compares with the customer's."""
 
     outcome: str
@@ -202,7 +202,7 @@ class NameMatchOut(Out):
     compared: list[str] = msgspec.field(name="compared")
 
 
-class SharedAccountOut(Out):
+class SharedAccountOut(Out, frozen=True, kw_only=True):
     """The account that a customer shared; full numbers only where the caller may have them."""
 
     account_name: str | None = None
@@ -214,7 +214,7 @@ class SharedAccountOut(Out):
     bank: str | None = None
 
 
-class ShareResultOut(Out):
+class ShareResultOut(Out, frozen=True, kw_only=True):
     """One customer's answer to a customer account request."""
 
     customer_id: str
@@ -224,7 +224,7 @@ class ShareResultOut(Out):
     shared_at: str
 
 
-class AccountRequestOut(Out):
+class AccountRequestOut(Out, frozen=True, kw_only=True):
     """A request to share bank details, and what was shared."""
 
     id: str
@@ -240,7 +240,7 @@ class AccountRequestOut(Out):
     completed_at: str | None = None
 
 
-class AuthenticationOut(Out):
+class AuthenticationOut(Out, frozen=True, kw_only=True):
     """What lets a customer log in to the hosted website."""
 
     id: str
@@ -252,7 +252,7 @@ class AuthenticationOut(Out):
     created_at: str
 
 
-class ReceivingAccountOut(Out):
+class ReceivingAccountOut(Out, frozen=True, kw_only=True):
     """A receiving account."""
 
     id: str
@@ -265,13 +265,13 @@ class ReceivingAccountOut(Out):
     created_at: str
 
 
-class GrantOut(Out):
+class GrantOut(Out, frozen=True, kw_only=True):
     """A login grant."""
 
     grant_token: str
 
 
-class ListOut(Out):
+class ListOut(Out, frozen=True, kw_only=True):
     """One page of a list; `next` is the cursor of the next page."""
 
     data: list[Any]
@@ -286,4 +286,3 @@ def print_time(value: datetime | None) -> str | None:
 def print_known_time(value: datetime) -> str:
     """Print a time that is always there."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-

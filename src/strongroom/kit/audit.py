@@ -82,13 +82,13 @@ async def seal_entries(db: Database) -> int:
         below = horizon
         if len(rows) > _BATCH:  # stop before a transaction that the limit may have cut in two
             below = rows[-1]["xid"]
-            rows = [row for row in rows if row["xid"] != below] or await _whole_transaction(tx, below)
+            rows = [row for row in rows if row["xid"] != below] or _refuse_giant(below)
         await _append_links(tx, [_entry(row) for row in rows])
         await tx.execute("UPDATE audit_progress SET sealed_below = $1::text::xid8", below)
         return len(rows)
 
 
-async def _whole_transaction(tx: Tx, xid: str) -> list[Any]:
+def _refuse_giant(xid: str) -> list[Any]:
     """Refuse the impossible: one transaction with more entries than a batch would stall the sealer."""
     raise AssertionError(f"transaction {xid} wrote more than {_BATCH} audit entries")
 

@@ -1,4 +1,4 @@
-"""Idempotency: one key, one caller, 24 hours, one answer. The key's row is the first write of the transaction that does the work."""
+"""Idempotency: one key, one caller, 24 hours, one answer. The key's row is the first write of the working transaction."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ class Job:
     run: Callable[[], Awaitable[int]]
     every_seconds: float
     woken_by_notify: bool = False
+    lanes: int = 1  # how many runs may be under way at once in one process
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class Runner:
         async with asyncio.TaskGroup() as group:
             listener = group.create_task(self._listen(heard))
             spreader = group.create_task(self._spread(heard))
-            loops = [group.create_task(self._loop(job, stopping)) for job in self.jobs]
+            loops = [group.create_task(self._loop(job, stopping)) for job in self.jobs for _ in range(job.lanes)]
             await stopping.wait()
             for wake in self._wakes.values():
                 wake.set()

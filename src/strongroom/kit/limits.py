@@ -1,4 +1,4 @@
-"""Limits on how often: one counter per thing and window, raised and judged by a single statement. When it fails, the answer is no."""
+"""Limits on how often: one counter per thing and window, raised and judged by a single statement. In doubt the answer is no."""
 
 from __future__ import annotations
 

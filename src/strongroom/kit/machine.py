@@ -1,4 +1,4 @@
-"""State machines as tables. A move is one conditional UPDATE and one history row in the same statement; nothing else writes `state`."""
+"""State machines as tables. A move is one conditional UPDATE with its history row; nothing else writes `state`."""
 
 from __future__ import annotations
 

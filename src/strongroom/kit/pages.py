@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 # `form-action` also binds redirects of a POST: a page that sends people elsewhere does it by a link (see design decisions).
 CONTENT_SECURITY_POLICY: Final = (
@@ -92,7 +93,7 @@ class Assets:
         """Make the Litestar route that serves these files, to be kept by browsers for a year."""
 
         @get(f"{self._prefix}/{{name:str}}", include_in_schema=False, sync_to_thread=False)
-        def serve_static(name: str) -> Response[bytes]:
+        def serve_static(name: FromPath[str]) -> Response[bytes]:
             asset = self.find(name)
             if asset is None:
                 raise NotFoundException

@@ -39,8 +39,8 @@ class Challenges:
         if not isinstance(charged, Charged):
             return charged
         outcome = otp.compare(self._vault, charged, typed)
-        if isinstance(outcome, Rejected) and charged.locked_until:
-            return Locked(charged.locked_until, just_now=True)
+        if isinstance(outcome, Rejected) and charged.lock_seconds is not None:
+            return Locked(charged.lock_seconds, just_now=True)
         return outcome
 
     async def accept(self, tx: Tx, matched: Matched) -> Accepted | Rejected:
@@ -52,18 +52,17 @@ class Challenges:
             return Rejected(0)
         return Accepted(charged.tenant, charged.challenge_id, matched.target)
 
-    async def locked_subject(self, tx: Tx, tenant: str, subject_hash: bytes) -> Locked | None:
-        """Tell whether a subject is locked."""
-        until = await store.locked_until(tx, tenant, subject_hash)
-        return Locked(until) if until else None
+    async def locked_seconds(self, tx: Tx, tenant: str, subject_hash: bytes) -> int:
+        """Return for how many seconds a subject is still locked; 0 when it is not."""
+        return await store.locked_seconds(tx, tenant, subject_hash)
 
     async def _charge(self, tx: Tx, tenant: str, challenge_id: str) -> Charged | Rejected | Locked:
         row = await store.charge(tx, tenant, challenge_id)
         if row is None:
             subject = await store.subject_of(tx, tenant, challenge_id)
-            until = await store.locked_until(tx, tenant, subject["subject_hash"]) if subject else None
-            return Locked(until) if until else Rejected(0)
+            seconds = await store.locked_seconds(tx, tenant, subject["subject_hash"]) if subject else 0
+            return Locked(seconds) if seconds else Rejected(0)
         return Charged(
             tenant, challenge_id, row["subject_hash"], tuple(row["code_hashes"]), row["attempts"], row["charges"],
-            min(row["max_attempts"] - row["attempts"], row["max_attempts"] - row["failures"]), row["locked_until"],
+            min(row["max_attempts"] - row["attempts"], row["max_attempts"] - row["failures"]), row["lock_seconds"],
         )  # fmt: skip

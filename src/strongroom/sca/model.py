@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 
 CODE_DIGITS = 6
@@ -31,7 +30,7 @@ class Charged:
     attempt: int  # of this challenge
     charge: int  # of this subject
     attempts_left: int
-    locked_until: datetime | None  # set when this very try used up the budget
+    lock_seconds: int | None  # set when this very try used up the budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +59,9 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """The budget is used up; no code is compared until then."""
+    """The budget is used up; no code is compared for so many seconds."""
 
-    until: datetime
+    seconds: int
     just_now: bool = False
 
 

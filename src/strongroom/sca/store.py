@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import asyncpg
 
 from strongroom.kit.db import Tx
@@ -34,7 +32,8 @@ async def set_codes(tx: Tx, tenant: str, challenge_id: str, code_hashes: list[by
 async def supersede(tx: Tx, tenant: str, challenge_id: str) -> None:
     """Close a challenge because a newer one takes its place."""
     await tx.execute(
-        "UPDATE challenges SET superseded_at = app_now() WHERE tenant_id = $1 AND id = $2 AND superseded_at IS NULL AND used_at IS NULL",
+        """UPDATE challenges SET superseded_at = app_now()
+           WHERE tenant_id = $1 AND id = $2 AND superseded_at IS NULL AND used_at IS NULL""",
         tenant, challenge_id,
     )  # fmt: skip
 
@@ -67,7 +66,8 @@ async def charge(tx: Tx, tenant: str, challenge_id: str) -> asyncpg.Record | Non
         )
         UPDATE challenges AS c SET attempts = c.attempts + 1 FROM open, budget
         WHERE c.tenant_id = open.tenant_id AND c.id = open.id
-        RETURNING c.subject_hash, c.code_hashes, c.attempts, c.max_attempts, budget.charges, budget.failures, budget.locked_until
+        RETURNING c.subject_hash, c.code_hashes, c.attempts, c.max_attempts, budget.charges, budget.failures,
+                  ceil(extract(epoch FROM budget.locked_until - app_now()))::int AS lock_seconds
         """,
         tenant, challenge_id, MAX_ATTEMPTS, float(FIRST_LOCK_SECONDS), float(MAX_LOCK_SECONDS),
     )  # fmt: skip
@@ -95,13 +95,14 @@ async def restore_budget(tx: Tx, tenant: str, subject_hash: bytes, *, charge_num
     return tag == "UPDATE 1"
 
 
-async def locked_until(tx: Tx, tenant: str, subject_hash: bytes) -> datetime | None:
-    """Return until when a subject is locked, if it is."""
-    found: datetime | None = await tx.fetchval(
-        "SELECT locked_until FROM attempt_budgets WHERE tenant_id = $1 AND subject_hash = $2 AND locked_until > app_now()",
+async def locked_seconds(tx: Tx, tenant: str, subject_hash: bytes) -> int:
+    """Return for how many seconds a subject is still locked; 0 when it is not."""
+    found: int | None = await tx.fetchval(
+        """SELECT ceil(extract(epoch FROM locked_until - app_now()))::int FROM attempt_budgets
+           WHERE tenant_id = $1 AND subject_hash = $2 AND locked_until > app_now()""",
         tenant, subject_hash,
     )  # fmt: skip
-    return found
+    return found or 0
 
 
 async def subject_of(tx: Tx, tenant: str, challenge_id: str) -> asyncpg.Record | None:
@@ -116,6 +117,7 @@ async def forget_old(tx: Tx) -> int:
     """Remove challenges that ended long ago, and budgets that have long been quiet."""
     tag = await tx.execute("DELETE FROM challenges WHERE created_at < app_now() - interval '7 days'")
     await tx.execute(
-        "DELETE FROM attempt_budgets WHERE changed_at < app_now() - interval '30 days' AND (locked_until IS NULL OR locked_until < app_now())"
+        """DELETE FROM attempt_budgets
+           WHERE changed_at < app_now() - interval '30 days' AND (locked_until IS NULL OR locked_until < app_now())"""
     )
     return int(tag.split()[1])

@@ -55,9 +55,7 @@ async def find_case(tx: Tx, firm_id: str, case_id: str, *, lock: bool = False) -
 
 async def find_case_by_unique_ref(tx: Tx, firm_id: str, case_ref: str) -> str | None:
     """Return the id of the case that holds a unique reference."""
-    found: str | None = await tx.fetchval(
-        "SELECT id FROM cases WHERE firm_id = $1 AND unique_ref = $2", firm_id, case_ref
-    )
+    found: str | None = await tx.fetchval("SELECT id FROM cases WHERE firm_id = $1 AND unique_ref = $2", firm_id, case_ref)
     return found
 
 

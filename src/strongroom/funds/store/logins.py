@@ -17,7 +17,7 @@ _AUTHENTICATION = "firm_id, id, case_id, customer_id, state, invited_at, verifie
 
 
 def _authentication(row: asyncpg.Record) -> Authentication:
-    return Authentication(*row[:4], AuthenticationState(row["state"]), *row[5:])
+    return Authentication(**{**dict(row), "state": AuthenticationState(row["state"])})
 
 
 async def add_authentication(tx: Tx, firm_id: str, auth_id: str, case_id: str, customer_id: str) -> bool:
@@ -49,7 +49,8 @@ async def list_authentications(tx: Tx, firm_id: str, page: Page) -> list[Authent
     """Return one more than the page holds, newest first."""
     rows = await tx.fetch(
         f"""SELECT {_AUTHENTICATION} FROM authentications WHERE firm_id = $1
-            AND ($2::text IS NULL OR (created_at, id) < (SELECT created_at, id FROM authentications WHERE firm_id = $1 AND id = $2))
+            AND ($2::text IS NULL
+                 OR (created_at, id) < (SELECT created_at, id FROM authentications WHERE firm_id = $1 AND id = $2))
             AND ($3::text IS NULL OR case_id = $3) AND ($4::text IS NULL OR state = $4)
             AND ($5::timestamptz IS NULL OR created_at > $5) AND ($6::timestamptz IS NULL OR created_at < $6)
             AND ($7::text IS NULL OR case_id IN (SELECT id FROM cases WHERE firm_id = $1 AND case_ref = $7))

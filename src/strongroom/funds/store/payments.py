@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -40,7 +39,7 @@ async def add_payment(
     life_seconds: int,
     claim_seconds: int,
 ) -> bool:
-    """Claim the one live payment of a request; False when another is live. The entry by which the bank's return is found comes too."""
+    """Claim the one live payment of a request; False when another is live. The entry that finds the bank's return comes too."""
     tag = await tx.execute(
         """WITH claimed AS (
                INSERT INTO payments (firm_id, id, request_id, customer_id, bank_id, amount_minor, instruction_id, end_to_end_id,
@@ -78,7 +77,9 @@ async def find_live_payment(tx: Tx, firm_id: str, request_id: str, *, lock: bool
 async def payments_of(tx: Tx, firm_id: str, request_id: str) -> list[Payment]:
     """Return all attempts for a request, oldest first."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM payments WHERE firm_id = $1 AND request_id = $2 ORDER BY created_at, id LIMIT 500", firm_id, request_id
+        f"SELECT {_COLUMNS} FROM payments WHERE firm_id = $1 AND request_id = $2 ORDER BY created_at, id LIMIT 500",
+        firm_id,
+        request_id,
     )
     return [_payment(row) for row in rows]
 
@@ -111,8 +112,8 @@ async def find_by_state(tx: Tx, state_hash: bytes) -> tuple[str, str] | None:
 async def claim_due(tx: Tx, *, lease_seconds: int) -> asyncpg.Record | None:
     """Take the payment that has been due longest, for as long as the lease; another worker skips it."""
     return await tx.fetchrow(
-        """UPDATE payments SET due_at = app_now() + make_interval(secs => $1), lease_until = app_now() + make_interval(secs => $1),
-               tries = tries + 1
+        """UPDATE payments SET due_at = app_now() + make_interval(secs => $1),
+               lease_until = app_now() + make_interval(secs => $1), tries = tries + 1
            WHERE (firm_id, id) = (SELECT firm_id, id FROM payments WHERE due_at <= app_now() ORDER BY due_at LIMIT 1
                                   FOR UPDATE SKIP LOCKED)
            RETURNING firm_id, id, state""",
@@ -155,7 +156,9 @@ async def ages(tx: Tx, firm_id: str, payment_id: str) -> asyncpg.Record:
 async def receipts(tx: Tx, firm_id: str, payment_id: str) -> list[asyncpg.Record]:
     """Return every move of a payment with its time."""
     return await tx.fetch(
-        "SELECT before, after, event, at FROM history WHERE tenant_id = $1 AND object_id = $2 ORDER BY position", firm_id, payment_id
+        "SELECT before, after, event, at FROM history WHERE tenant_id = $1 AND object_id = $2 ORDER BY position",
+        firm_id,
+        payment_id,
     )
 
 
@@ -167,7 +170,6 @@ async def last_bank(tx: Tx, firm_id: str, customer_id: str) -> str | None:
         firm_id, customer_id,
     )  # fmt: skip
     return found
-
 
 
 async def open_review(tx: Tx, firm_id: str, review_id: str, subject_id: str, reason: str) -> bool:
