@@ -328,6 +328,7 @@ class ForeignBank:
         asked = jwt.decode(query["request"], self.tpp_key, ["PS256"], audience=self.issuer, issuer=self.client_id)
         assert asked["exp"] - asked["nbf"] <= 3600
         assert all(asked[name] == query[name] for name in ("client_id", "response_type", "scope", "redirect_uri", "state"))
+        assert not (asked["response_mode"] == "query.jwt" and "id_token" in asked["response_type"])
         return asked
 
     def id_token(self, consent_id: str, nonce: str, code: str | None = None, state: str | None = None) -> str:

@@ -112,7 +112,7 @@ def test_amounts_are_written_with_two_places(order, minor, text):
 )
 def test_an_order_no_bank_could_carry_is_refused_before_it_is_sent(order, change):
     payloads.check_order(order)
-    with pytest.raises(ValueError, match="must|needs"):
+    with pytest.raises(ValueError, match=r"must|needs"):
         payloads.check_order(dataclasses.replace(order, **change))
 
 
@@ -180,8 +180,10 @@ def test_pages_of_another_shape_hold_no_accounts(value):
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False)
 NAMES = st.sampled_from(
-    ["Data", "Account", "AccountId", "Status", "StatusReason", "Debtor", "Refund", "Name", "Identification", "SchemeName"]
-    + ["DomesticPaymentId", "ConsentId", "Links", "Next", "Party", "Errors", "ErrorCode", "StatusUpdateDateTime"]
+    [
+        *("Data", "Account", "AccountId", "Status", "StatusReason", "StatusUpdateDateTime", "Debtor", "Refund", "Name"),
+        *("Identification", "SchemeName", "DomesticPaymentId", "ConsentId", "Links", "Next", "Party", "Errors", "ErrorCode"),
+    ]
 )
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=5), max_leaves=20)
 

@@ -54,9 +54,10 @@ def journey(bank, registry, order) -> Journey:
         (["fragment", "form_post"], ["code id_token"]),
         (["fragment"], ["code id_token"]),
         (["fragment", "jwt"], ["code", "code id_token"]),
-        (["query.jwt", "form_post.jwt"], ["code id_token"]),
+        (["fragment.jwt", "query.jwt"], ["code id_token"]),
+        (["query.jwt"], ["code id_token"]),
     ],
-    ids=["form_post", "fragment", "jarm", "jarm with id_token"],
+    ids=["form_post", "fragment", "jarm", "jarm with id_token", "query alone will not do"],
 )
 async def test_a_payment_runs_from_consent_to_credit(journey, bank, modes, types):
     bank.modes, bank.types = modes, types

@@ -158,7 +158,8 @@ async def test_a_return_of_another_attempt_at_the_same_bank_is_declined(registry
 
 ENDINGS = {
     "cancelled": ({"error": "access_denied"}, "cancelled"),
-    "not finished": ({"error": "access_denied", "error_description": "U036"}, "cancelled"),
+    "not finished": ({"error": "access_denied", "error_description": "U036: timed out"}, "not_finished"),
+    "cancelled with a code": ({"error": "access_denied", "error_description": "CUST: Requested"}, "cancelled"),
     "no money": ({"error": "access_denied", "error_description": "AM04: insufficient funds"}, "insufficient_funds"),
     "blocked account": ({"error": "access_denied", "error_description": "AC06"}, "AC06"),
     "bank trouble": ({"error": "server_error"}, "bank_error"),

@@ -33,6 +33,7 @@ class BankEntry(msgspec.Struct, frozen=True):
     name: Name
     issuer: HttpsUrl
     organisation_id: Name
+    signing_subject: Name | None = None  # `iss` of the bank's signatures where it is not the organisation's id
     client_id: Name | None = None
     resource_base: HttpsUrl | None = None
     trust_anchor: Name = TRUST_ANCHOR
@@ -146,7 +147,7 @@ def _settings(directory: Directory, entry: BankEntry) -> UkSettings:
     return UkSettings(
         issuer=entry.issuer,
         client_id=entry.client_id or directory.client_id,
-        organisation_id=entry.organisation_id,
+        signing_subject=entry.signing_subject or entry.organisation_id,
         resource_base=entry.resource_base or entry.issuer + RESOURCE_PATH,
         trust_anchor=entry.trust_anchor,
     )

@@ -45,11 +45,11 @@ ACCOUNTS = "/aisp/accounts"
 
 @dataclass(frozen=True, slots=True)
 class UkSettings:
-    """One bank as the directory knows it. `organisation_id` is the name under which it signs its messages."""
+    """One bank as the directory knows it. `signing_subject` is the `iss` of its message signatures."""
 
     issuer: str
     client_id: str
-    organisation_id: str
+    signing_subject: str
     resource_base: str
     trust_anchor: str = TRUST_ANCHOR
 
@@ -205,7 +205,7 @@ class UkBank:
                 answer.body,
                 answer.headers.get(SIGNATURE, ""),
                 self._server.keys,
-                issuer=settings.organisation_id,
+                issuer=settings.signing_subject,
                 anchor=settings.trust_anchor,
                 now=self._clock(),
             )

@@ -263,13 +263,18 @@ class AuthorisationServer:
 
 
 def choose_manner(discovery: Discovery) -> Manner:
-    """Choose how the answer shall travel: posted by a form, else signed (JARM), else in the fragment."""
+    """Choose how the answer shall travel: posted by a form, else signed (JARM), else in the fragment.
+
+    An id_token never travels in a query (OAuth 2.0 Multiple Response Types §5): so `query.jwt` is for a code alone.
+    """
     modes = discovery.response_modes_supported
     if "form_post" in modes:
         return Manner("code id_token", "form_post")
-    signed = next((mode for mode in ("form_post.jwt", "query.jwt", "jwt") if mode in modes), None)
+    is_code_alone = "code" in discovery.response_types_supported
+    fitting = ("form_post.jwt", "query.jwt", "jwt") if is_code_alone else ("form_post.jwt", "fragment.jwt", "jwt")
+    signed = next((mode for mode in fitting if mode in modes), None)
     if signed:
-        return Manner("code" if "code" in discovery.response_types_supported else "code id_token", signed)
+        return Manner("code" if is_code_alone else "code id_token", signed)
     return Manner("code id_token", "fragment")
 
 

@@ -19,7 +19,8 @@ MAYBE_DONE = frozenset(
     },
 )
 NOT_ENOUGH_MONEY = frozenset({"AM04", "AM23"})
-NOT_COMPLETED = frozenset({"U036"})
+CANCELLED = frozenset({"CUST", "DS02"})
+NOT_FINISHED = frozenset({"U036"})
 BANK_TROUBLE = frozenset({"server_error", "temporarily_unavailable"})
 SENTENCES = {
     "AB10": "The receiving bank could not be reached",
@@ -35,7 +36,8 @@ SENTENCES = {
     "AM21": "The amount is over the bank's limit",
     "AM23": "There is not enough money in the account",
     "BE01": "The name does not match the account",
-    "DS02": "The payment was cancelled at the bank",
+    "CUST": "The customer cancelled at the bank",
+    "DS02": "The customer cancelled at the bank",
     "FRAD": "The bank stopped the payment as possibly fraudulent",
     "U008": "The payment differs from what was agreed",
     "U012": "It is past the bank's cut-off time",
@@ -44,7 +46,7 @@ SENTENCES = {
     "U037": "The customer could not be identified at the bank",
 }
 REFUSED = "The bank refused the request"
-REASON_CODE = re.compile(r"\b(?:[A-Z]{2}[0-9]{2}|U0[0-9]{2}|FRAD)\b")
+REASON_CODE = re.compile(r"\b(?:[A-Z]{2}[0-9]{2}|U0[0-9]{2}|CUST|FRAD)\b")
 
 
 def plain_reason(code: str | None, told: str | None = None) -> str | None:
@@ -62,8 +64,10 @@ def declined(error: str, description: str) -> Declined:
 def _declined_code(error: str, reason: str | None) -> str:
     if reason in NOT_ENOUGH_MONEY:
         return "insufficient_funds"
+    if reason in NOT_FINISHED:
+        return "not_finished"
     if error == "access_denied":
-        return "cancelled" if reason is None or reason in NOT_COMPLETED else reason
+        return "cancelled" if reason is None or reason in CANCELLED else reason
     if error in BANK_TROUBLE or not re.fullmatch(r"[a-z_]{1,40}", error):
         return "bank_error"
     return error
