@@ -35,6 +35,12 @@ class PaymentLive(Conflict):
     code, title = "payment_in_progress", "A payment is under way and can no longer be called back"
 
 
+class ShareLive(Conflict):
+    """Bank details are being read at this moment."""
+
+    code, title = "share_in_progress", "The customer's bank details are being read at this moment; ask again shortly"
+
+
 class RequestEnded(Conflict):
     """The request has come to an end."""
 

@@ -194,7 +194,7 @@ class AccountRequest:
 
 
 class SharedDetails(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
-    """The bank details that a customer shared."""
+    """The bank details that a customer shared, and the holders' names that theirs was compared with."""
 
     account_name: str | None = None
     sort_code: str | None = None
@@ -202,9 +202,17 @@ class SharedDetails(msgspec.Struct, frozen=True, omit_defaults=True, rename="cam
     iban: str | None = None
     account_type: str | None = None
     bank: str | None = None
+    compared: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return "SharedDetails([sealed])"
+
+
+class AccountChoice(msgspec.Struct, frozen=True):
+    """One of several accounts that came back from the bank, until the customer has picked; sealed like what is shared."""
+
+    id: str  # its number among them: the bank's own id is nobody's business
+    details: SharedDetails
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,34 +121,44 @@ class Results:
             completed_at=print_time(request.completed_at),
         )
 
-    async def shared_details(self, tx: Tx, share: Share) -> SharedDetails:
-        """Open the account that was shared."""
+    async def find_shared_details(self, tx: Tx, share: Share) -> SharedDetails | None:
+        """Open the account that was shared; None when it has been erased, alone or with the person."""
         sealed = await share_store.sealed_columns(tx, share.firm_id, share.id)
         if sealed is None or sealed["details_sealed"] is None:
-            raise NotFound
-        key = await self._customers.load_key(tx, share.firm_id, share.customer_id)
+            return None
+        try:
+            key = await self._customers.load_key(tx, share.firm_id, share.customer_id)
+        except NotFound:
+            return None
         return key.unseal("shares", "details_sealed", share.id, sealed["details_sealed"], SharedDetails)
 
     async def _share(self, tx: Tx, share: Share, *, full: bool) -> ShareResultOut:
-        details = await self.shared_details(tx, share)
-        last4 = (details.account_number or "")[-4:] or None
-        account = SharedAccountOut(
-            account_name=details.account_name if full else None,
-            sort_code=details.sort_code if full else None,
-            account_number=details.account_number if full else None,
-            account_number_last4=last4,
-            iban=details.iban if full else None,
-            account_type=details.account_type,
-            bank=details.bank,
-        )
-        match = dict(share.name_match or {})
+        details = await self.find_shared_details(tx, share) or SharedDetails()
+        match = share.name_match or {"outcome": "unavailable", "score": 0}
         return ShareResultOut(
             customer_id=share.customer_id,
-            account=account,
-            name_match=msgspec.convert(match, NameMatchOut),
+            account=_account(details, full=full),
+            name_match=NameMatchOut(
+                outcome=match["outcome"], score=match["score"], compared=list(details.compared) if full else []
+            ),
             review_required=bool(share.review_required),
             shared_at=print_time(share.shared_at) or "",
         )
+
+
+def _account(details: SharedDetails, *, full: bool) -> SharedAccountOut:
+    last4 = (details.account_number or details.iban or "")[-4:] or None
+    if not full:
+        return SharedAccountOut(account_number_last4=last4, account_type=details.account_type, bank=details.bank)
+    return SharedAccountOut(
+        account_name=details.account_name,
+        sort_code=details.sort_code,
+        account_number=details.account_number,
+        account_number_last4=last4,
+        iban=details.iban,
+        account_type=details.account_type,
+        bank=details.bank,
+    )
 
 
 def _failure(code: str | None, message: str | None) -> FailureOut | None:
