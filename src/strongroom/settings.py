@@ -99,7 +99,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     max_body_bytes: Annotated[int, Meta(ge=1024, le=1_048_576, description="Largest request body, at most 1 MiB")] = 65_536
     stop_grace_seconds: Annotated[int, Meta(ge=1, le=120, description="How long a stopping process finishes what it began")] = 30
-    log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$", description="debug, info, warning or error")] = "info"
+    log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)\\Z", description="debug, info, warning or error")] = "info"
     retention_payments_days: Annotated[int, Meta(ge=2192, description="Payment and consent records; the law asks for 6 years")] = (
         2192
     )

@@ -1,0 +1,89 @@
+"""Use cases over firms: made, listed and changed by the operator; their settings are read by nearly every request."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from strongroom.access.model import AuditTag, Firm, FirmSettings
+from strongroom.access.store import firms as store
+from strongroom.kit import audit
+from strongroom.kit.db import Database, Tx
+from strongroom.kit.errors import FieldError, Invalid, NotFound
+from strongroom.kit.ids import new_id
+from strongroom.kit.recent import Recent
+
+
+class Firms:
+    """Use cases over firms."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._recent: Recent[str, Firm] = Recent()
+
+    async def create(self, actor: str, name: str, settings: FirmSettings | None = None) -> Firm:
+        """Make a firm."""
+        firm_id = new_id("frm")
+        async with self._db.transaction(firm_id) as tx:
+            await store.add(tx, firm_id, name, settings or FirmSettings())
+            await audit.record(tx, firm_id, actor, AuditTag.FIRM_CREATED, firm_id)
+        return await self.get(firm_id)
+
+    async def get(self, firm_id: str) -> Firm:
+        """Return a firm as it was at most half a second ago. Raise NotFound."""
+        if held := self._recent.find(firm_id):
+            return held
+        began_at = time.monotonic()
+        async with self._db.transaction(firm_id) as tx:
+            firm = await store.find(tx, firm_id)
+        if firm is None:
+            raise NotFound
+        self._recent.keep(firm_id, firm, began_at)
+        return firm
+
+    async def load(self, tx: Tx, firm_id: str) -> Firm:
+        """Return a firm within the caller's transaction, so that no second connection is waited for. Raise NotFound."""
+        firm = self._recent.find(firm_id) or await store.find(tx, firm_id)
+        if firm is None:
+            raise NotFound
+        return firm
+
+    async def get_settings(self, firm_id: str) -> FirmSettings:
+        """Return a firm's settings as they were at most half a second ago. Raise NotFound."""
+        return (await self.get(firm_id)).settings
+
+    async def change(self, actor: str, firm_id: str, changes: Mapping[str, Any], *, name: str | None = None) -> Firm:
+        """Change some settings, and the name if given. Raise NotFound, or Invalid that names what cannot be accepted."""
+        async with self._db.transaction(firm_id) as tx:
+            firm = await store.find(tx, firm_id, for_update=True)
+            if firm is None:
+                raise NotFound
+            settings = changed_settings(firm.settings, changes)
+            await store.change(tx, firm_id, name or firm.name, settings)
+            detail = {"changed": sorted([*changes, *(["name"] if name else [])])}
+            await audit.record(tx, firm_id, actor, AuditTag.FIRM_CHANGED, firm_id, detail)
+        self._recent.drop(firm_id)
+        return await self.get(firm_id)
+
+
+async def list_firms(worker_db: Database) -> list[Firm]:
+    """Return every firm, oldest first; needs the worker's role, because the application sees one firm at a time."""
+    async with worker_db.transaction() as tx:
+        return await store.find_all(tx)
+
+
+def changed_settings(settings: FirmSettings, changes: Mapping[str, Any]) -> FirmSettings:
+    """Return the settings with changes, whose values may be texts as a command line gives them. Raise Invalid."""
+    known = {field.name: field for field in msgspec.structs.fields(FirmSettings)}
+    values: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name not in known:
+            raise Invalid(f"There is no setting {name!r}", errors=(FieldError(f"/{name}", "is not a known setting"),))
+        try:
+            values[name] = msgspec.convert(value, known[name].type, strict=False)
+        except msgspec.ValidationError as error:
+            raise Invalid(f"The setting {name!r} cannot be so: {error}", errors=(FieldError(f"/{name}", str(error)),)) from None
+    return msgspec.structs.replace(settings, **values)

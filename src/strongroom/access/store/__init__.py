@@ -1,0 +1,1 @@
+"""All SQL of access, a file per kind of thing."""
