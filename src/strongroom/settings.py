@@ -25,6 +25,7 @@ from strongroom.kit.rootkeys import FileKeeper, RootKeyKeeper, RootKeys, RootKey
 PREFIX = "STRONGROOM_"
 FILE_VARIABLE = "STRONGROOM_SETTINGS_FILE"
 _FOR_TESTS = "STRONGROOM_TEST_"  # the test suite's own variables, which are no settings
+_LEAST_COOLING_OFF_SECONDS = 3600
 _FEW_DISTINCT_BYTES = 16  # 32 random bytes have about 30 distinct values
 
 
@@ -97,6 +98,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_allow_loopback: Annotated[bool, Meta(description="Let webhooks use http and loopback addresses; for development")] = (
         False
     )
+    receiving_cooling_off_seconds: Annotated[
+        int, Meta(ge=0, le=604_800, description="How long an approved receiving account waits before money may go to it")
+    ] = 86_400
     max_body_bytes: Annotated[int, Meta(ge=1024, le=1_048_576, description="Largest request body, at most 1 MiB")] = 65_536
     stop_grace_seconds: Annotated[int, Meta(ge=1, le=120, description="How long a stopping process finishes what it began")] = 30
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)\\Z", description="debug, info, warning or error")] = "info"
@@ -296,6 +300,8 @@ def _unsafe(settings: Settings) -> Iterator[str]:
         yield f"{PREFIX}SMS_GATEWAY: production refuses the local inbox, which sends nothing to anybody"
     if settings.webhook_allow_loopback:
         yield f"{PREFIX}WEBHOOK_ALLOW_LOOPBACK: production refuses http and loopback webhooks"
+    if settings.receiving_cooling_off_seconds < _LEAST_COOLING_OFF_SECONDS:
+        yield f"{PREFIX}RECEIVING_COOLING_OFF_SECONDS: production wants at least an hour"
     if settings.banks_directory is None:
         yield f"{PREFIX}BANKS_DIRECTORY is missing: {_meaning('banks_directory')}"
     elif fault := _bank_fault(settings.banks_directory):

@@ -21,6 +21,8 @@ from strongroom.kit.errors import NotFound
 RESOURCE_PATH = "/open-banking/v4.0"
 LEAST_POPULAR = 1_000_000
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+BankId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
+Issuer = Annotated[str, msgspec.Meta(pattern=r"^https://[^/?#@]+(/[^?#]*)?$", max_length=500)]  # exact, to the last slash
 HttpsUrl = Annotated[str, msgspec.Meta(pattern=r"^https://[^/?#@]+(/[^?#]*[^/?#])?$", max_length=500)]
 Accent = Annotated[str, msgspec.Meta(pattern=r"^#[0-9a-fA-F]{6}$")]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=60)]
@@ -29,9 +31,9 @@ Seconds = Annotated[float, msgspec.Meta(gt=0, le=60)]
 class BankEntry(msgspec.Struct, frozen=True):
     """One bank in the directory file. What is optional may be set by hand; `popularity` 1 is the most used."""
 
-    id: Name
+    id: BankId
     name: Name
-    issuer: HttpsUrl
+    issuer: Issuer
     organisation_id: Name
     signing_subject: Name | None = None  # `iss` of the bank's signatures where it is not the organisation's id
     client_id: Name | None = None
@@ -102,6 +104,13 @@ class Registry:
             bank = UkBank(_settings(directory, entry), channel, signer, clock)
             self._lines[entry.id] = _Line(entry, bank, channel, health)
 
+    @classmethod
+    def without_banks(cls) -> Self:
+        """Return a registry that offers nothing, for processes that are told of no bank."""
+        registry = cls.__new__(cls)
+        registry._lines = {}
+        return registry
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -148,7 +157,7 @@ def _settings(directory: Directory, entry: BankEntry) -> UkSettings:
         issuer=entry.issuer,
         client_id=entry.client_id or directory.client_id,
         signing_subject=entry.signing_subject or entry.organisation_id,
-        resource_base=entry.resource_base or entry.issuer + RESOURCE_PATH,
+        resource_base=entry.resource_base or entry.issuer.rstrip("/") + RESOURCE_PATH,
         trust_anchor=entry.trust_anchor,
     )
 

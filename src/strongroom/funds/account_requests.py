@@ -69,7 +69,7 @@ class AccountRequests:
             if answer := await once.claim(tx, firm_id, CreatedRequest):
                 return answer
             await open_case(tx, firm_id, new.case_id)
-            asked = await asked_customers(self._customers, tx, firm_id, new.case_id, new.customer_id)
+            asked = await asked_customers(tx, firm_id, new.case_id, new.customer_id)
             settings = (await self._firms.load(tx, firm_id)).settings
             send = settings.notify_account_requests if new.notify is None else new.notify
             request_id = new_id("car")

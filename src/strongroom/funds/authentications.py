@@ -14,16 +14,19 @@ from typing import Protocol
 import msgspec
 
 from strongroom.access.firms import Firms
-from strongroom.access.sessions import NewSession, Record, SessionKind, Sessions
+from strongroom.access.model import Record, SessionKind
+from strongroom.access.sessions import Sessions
 from strongroom.funds.customers import Customers, identity_hash
 from strongroom.funds.errors import AuthenticationExists, CaseClosed
 from strongroom.funds.model import Actor, AuditTag, Authentication, Page
+from strongroom.funds.notices import Notices
 from strongroom.funds.schemas import AuthenticationOut, print_known_time, print_time
 from strongroom.funds.states import AUTHENTICATION, AuthenticationEvent
 from strongroom.funds.store import cases as case_store
 from strongroom.funds.store import logins as store
 from strongroom.kit import audit, limits
 from strongroom.kit.clock import now_of
+from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.errors import NotFound
 from strongroom.kit.idempotency import Once
@@ -104,7 +107,7 @@ Answer = Right | Wrong | Shut
 class Welcome:
     """A login that succeeded: the new session."""
 
-    session: NewSession = field(repr=False)
+    session: Secret  # the id, for the cookie
     records: tuple[LoginRecord, ...]
 
 
@@ -134,6 +137,7 @@ class Authentications:
         customers: Customers,
         challenges: Challenges,
         sessions: Sessions,
+        notices: Notices,
         messages: Messages,
         texts: Texts,
         events: Events,
@@ -146,13 +150,14 @@ class Authentications:
         self._customers = customers
         self._challenges = challenges
         self._sessions = sessions
+        self._notices = notices
         self._messages = messages
         self._texts = texts
         self._events = events
         self._host = host
 
     async def create(self, firm_id: str, actor: Actor, case_id: str, customer_id: str, once: Once) -> CreatedAuthentication:
-        """Let a customer log in. Raise NotFound, CaseClosed or AuthenticationExists."""
+        """Let a customer log in, and send them the link. Raise NotFound, CaseClosed or AuthenticationExists."""
         async with self._db.transaction(firm_id) as tx:
             if answer := await once.claim(tx, firm_id, CreatedAuthentication):
                 return answer
@@ -166,6 +171,7 @@ class Authentications:
             if auth_id is None:
                 held = await store.find_authentication_of(tx, firm_id, customer_id)
                 raise AuthenticationExists(f"The customer already has a customer authentication: {held.id if held else ''}")
+            await self._notices.ask(tx, firm_id, [customer_id], key=auth_id)
             created = CreatedAuthentication(auth_id)
             await once.keep(tx, firm_id, created)
             return created
@@ -205,7 +211,7 @@ class Authentications:
                 row = await case_store.find_customer_row(tx, firm_id, found.customer_id)
                 if row is not None:
                     await store.remove_identity(tx, firm_id, found.customer_id, row["identity_hash"])
-                await self._sessions.end_all_for(tx, firm_id, found.customer_id)
+                await self._sessions.end_all_of(tx, firm_id, found.customer_id)
                 await audit.record(tx, firm_id, actor.name, AuditTag.AUTHENTICATION_REVOKED, auth_id)
         return await self.get(firm_id, auth_id)
 

@@ -31,6 +31,16 @@ class CreatedCase(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class WholeCase:
+    """A case with its customers and the ids of its requests, newest first."""
+
+    case: Case
+    customers: list[Customer]
+    credit_request_ids: list[str]
+    account_request_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class _Write:
     """One case ready to be stored."""
 
@@ -74,13 +84,15 @@ class Cases:
             raise await self._ref_taken(firm_id, case_ref) from None
         return created
 
-    async def get(self, firm_id: str, case_id: str) -> tuple[Case, list[Customer]]:
-        """Return a case and its customers. Raise NotFound."""
+    async def get(self, firm_id: str, case_id: str) -> WholeCase:
+        """Return a case with its customers and the ids of its requests. Raise NotFound."""
         async with self._db.transaction(firm_id) as tx:
             case = await store.find_case(tx, firm_id, case_id)
             if case is None:
                 raise NotFound
-            return case, await self._customers.of_case(tx, firm_id, case_id)
+            customers = await self._customers.of_case(tx, firm_id, case_id)
+            credit_ids, account_ids = await store.request_ids_of(tx, firm_id, case_id)
+        return WholeCase(case, customers, credit_ids, account_ids)
 
     async def list_cases(self, firm_id: str, page: Page) -> list[tuple[Case, list[Customer]]]:
         """Return one more case than the page holds, newest first, each with its customers."""

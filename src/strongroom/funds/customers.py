@@ -12,15 +12,12 @@ from strongroom.funds.contacts import parse_email
 from strongroom.funds.errors import CaseClosed, CustomersFull
 from strongroom.funds.model import MAX_CUSTOMERS, Actor, AuditTag, Customer, Personal
 from strongroom.funds.store import cases as store
-from strongroom.funds.store import logins as login_store
 from strongroom.kit import audit
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.errors import NotFound
 from strongroom.kit.idempotency import Once
 from strongroom.kit.ids import new_id
 from strongroom.kit.vault import PersonKey, TenantKeys, Vault
-
-PHONE_COOLING_OFF_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,36 +155,3 @@ class Customers:
             created = CreatedCustomer(sealed.id)
             await once.keep(tx, firm_id, created)
             return created
-
-    async def change(self, firm_id: str, actor: Actor, customer_id: str, changes: dict[str, str]) -> tuple[Customer, str | None]:
-        """Change details; return the customer and, when the phone changed, the old number for the notice to it.
-
-        A changed phone receives no login codes until the cooling-off is over. Raise NotFound.
-        """
-        async with self._db.transaction(firm_id) as tx:
-            row = await store.find_customer_row(tx, firm_id, customer_id, lock=True)
-            if row is None:
-                raise NotFound
-            opener = await self.opener(tx, firm_id)
-            before = opener.customer(row).personal
-            after = msgspec.structs.replace(before, **changes)
-            new_phone = after.phone != before.phone
-            await self._write(tx, firm_id, opener, row, after, PHONE_COOLING_OFF_SECONDS if new_phone else None)
-            tag = AuditTag.CUSTOMER_PHONE_CHANGED if new_phone else AuditTag.CUSTOMER_CHANGED
-            await audit.record(tx, firm_id, actor.name, tag, customer_id, {"fields": sorted(changes)})
-            return await self.load(tx, firm_id, customer_id), before.phone if new_phone else None
-
-    async def _write(
-        self, tx: Tx, firm_id: str, opener: Opened, row: asyncpg.Record, after: Personal, phone_wait_seconds: float | None
-    ) -> None:
-        identity = opener.identity_hash(after)
-        await store.set_personal(
-            tx,
-            firm_id,
-            row["id"],
-            personal_sealed=opener.key(row).seal("customers", "personal_sealed", row["id"], after),
-            phone_hash=opener.phone_hash(after.phone),
-            identity_hash=identity,
-            phone_wait_seconds=phone_wait_seconds,
-        )
-        await login_store.move_identity(tx, firm_id, row["id"], row["identity_hash"], identity)

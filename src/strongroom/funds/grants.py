@@ -6,13 +6,15 @@ So previews and prefetching burn nothing, and people without JavaScript have tim
 
 from __future__ import annotations
 
-from strongroom.access.sessions import NewSession, Record, SessionKind, Sessions
+from strongroom.access.model import Record, SessionKind
+from strongroom.access.sessions import Sessions
 from strongroom.funds.authentications import Authentications
 from strongroom.funds.errors import CaseClosed, GrantSpent
 from strongroom.funds.model import Actor, AuditTag
 from strongroom.funds.store import cases as case_store
 from strongroom.funds.store import logins as store
 from strongroom.kit import audit
+from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Database
 from strongroom.kit.errors import NotFound
 from strongroom.kit.ids import new_alphanumeric, new_secret
@@ -57,8 +59,11 @@ class LoginGrants:
             raise GrantSpent
         return firm_id, handle
 
-    async def use(self, grant: str, handle: str) -> NewSession:
-        """Use the grant up and open a session for its case and customer alone. Of any number at once one succeeds. Raise GrantSpent."""
+    async def use(self, grant: str, handle: str) -> Secret:
+        """Use the grant up and open a session for its case and customer alone; return its id. Of any number at once one succeeds.
+
+        Raise GrantSpent.
+        """
         grant_hash = self._grant_hash(grant)
         firm_id = await self._firm_of(grant_hash)
         async with self._db.transaction(firm_id) as tx:

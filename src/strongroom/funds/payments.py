@@ -190,7 +190,7 @@ class Payments:
                 end_to_end_id=order.end_to_end_id,
                 consent_key=order.consent_idempotency_key,
                 submit_key=order.submit_idempotency_key,
-                agreed=await self._agreed(tx, firm_id, payment_id, request, account, agreement),
+                agreed=self._agreed(request, account, agreement),
                 state_hash=self._state_hash(state),
                 life_seconds=LIFE_SECONDS,
                 claim_seconds=_CLAIM_SECONDS,
@@ -251,9 +251,7 @@ class Payments:
             customer=context,
         )
 
-    async def _agreed(
-        self, tx: Tx, firm_id: str, payment_id: str, request: CreditRequest, account: ReceivingAccount, agreement: Agreement
-    ) -> dict[str, Any]:
+    def _agreed(self, request: CreditRequest, account: ReceivingAccount, agreement: Agreement) -> dict[str, Any]:
         """Return the agreement as it is kept for good; the address only as a keyed hash that can be compared."""
         address = self._vault.hash("address", agreement.address or "").hex()[:32]
         return {

@@ -1,4 +1,4 @@
-"""Receiving accounts: proposed by one member of staff, approved by another, usable after a cooling-off. Never through an API client."""
+"""Receiving accounts: proposed by one member of staff, approved by another, usable after a cooling-off; never by API."""
 
 from __future__ import annotations
 

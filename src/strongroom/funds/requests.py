@@ -89,7 +89,7 @@ class CreditRequests:
             if answer := await once.claim(tx, firm_id, CreatedRequest):
                 return answer
             await open_case(tx, firm_id, new.case_id)
-            asked = await asked_customers(self._customers, tx, firm_id, new.case_id, new.customer_id)
+            asked = await asked_customers(tx, firm_id, new.case_id, new.customer_id)
             request_id = await self._insert(tx, firm_id, new, notify=new.notify is not False)
             await audit.record(tx, firm_id, actor.name, AuditTag.CREDIT_REQUESTED, request_id, {"case": new.case_id})
             await self._invite(
@@ -138,7 +138,7 @@ class CreditRequests:
             request = await self._locked(tx, firm_id, request_id)
             if request.state is not RequestState.REQUESTED or request.frozen_at is not None:
                 raise RequestEnded("Only a request that waits for its customer can be sent again")
-            asked = await asked_customers(self._customers, tx, firm_id, request.case_id, request.customer_id)
+            asked = await asked_customers(tx, firm_id, request.case_id, request.customer_id)
             await self._invite(tx, firm_id, actor, request.case_id, asked, f"{request_id} {new_id('snd')}", send=True)
             await audit.record(tx, firm_id, actor.name, AuditTag.CREDIT_RESENT, request_id)
             return await self._results.of_credit_request(tx, request)
@@ -248,7 +248,7 @@ async def open_case(tx: Tx, firm_id: str, case_id: str) -> Case:
     return case
 
 
-async def asked_customers(customers: Customers, tx: Tx, firm_id: str, case_id: str, customer_id: str | None) -> list[str]:
+async def asked_customers(tx: Tx, firm_id: str, case_id: str, customer_id: str | None) -> list[str]:
     """Return whom a request asks: the named customer, who must be of the case, or all of the case's. Raise NotFound."""
     ids = [row["id"] for row in await case_store.customer_rows_of(tx, firm_id, [case_id])]
     if customer_id is None:

@@ -147,3 +147,16 @@ async def mark_opened(tx: Tx, firm_id: str, customer_id: str) -> bool:
         "UPDATE customers SET opened_at = app_now() WHERE firm_id = $1 AND id = $2 AND opened_at IS NULL", firm_id, customer_id
     )
     return tag == "UPDATE 1"
+
+
+async def request_ids_of(tx: Tx, firm_id: str, case_id: str) -> tuple[list[str], list[str]]:
+    """Return the ids of a case's credit requests and customer account requests, newest first."""
+    row = await tx.fetchrow(
+        """SELECT
+               ARRAY(SELECT id FROM credit_requests WHERE firm_id = $1 AND case_id = $2
+                     ORDER BY created_at DESC, id DESC LIMIT 500),
+               ARRAY(SELECT id FROM account_requests WHERE firm_id = $1 AND case_id = $2
+                     ORDER BY created_at DESC, id DESC LIMIT 500)""",
+        firm_id, case_id,
+    )  # fmt: skip
+    return (list(row[0]), list(row[1])) if row else ([], [])

@@ -101,7 +101,8 @@ async def move_identity(tx: Tx, firm_id: str, customer_id: str, old_hash: bytes,
 async def customers_behind(tx: Tx, identity_hash: bytes) -> list[tuple[str, str]]:
     """Return (firm, customer) of everybody with this e-mail and date of birth who may log in; at most 200."""
     rows = await tx.fetch(
-        "SELECT tenant_id, object_id FROM directory WHERE kind = 'identity' AND key_hash = $1 ORDER BY tenant_id, object_id LIMIT 200",
+        """SELECT tenant_id, object_id FROM directory WHERE kind = 'identity' AND key_hash = $1
+           ORDER BY tenant_id, object_id LIMIT 200""",
         identity_hash,
     )  # fmt: skip
     return [(row[0], row[1]) for row in rows]

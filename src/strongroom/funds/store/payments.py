@@ -47,7 +47,8 @@ async def add_payment(
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb,
                    app_now() + make_interval(secs => $13), app_now() + make_interval(secs => $14))
                ON CONFLICT (firm_id, request_id)
-                   WHERE state NOT IN ('declined', 'abandoned', 'closed', 'failed', 'rejected', 'sent_back') DO NOTHING
+                   WHERE state NOT IN ('declined', 'abandoned', 'closed', 'failed', 'rejected', 'sent_back')
+                   DO NOTHING
                RETURNING firm_id, id)
            INSERT INTO directory (kind, key_hash, tenant_id, object_id) SELECT 'payment_state', $12, firm_id, id FROM claimed""",
         firm_id, payment_id, request_id, customer_id, bank_id, amount_minor, instruction_id, end_to_end_id,
@@ -68,7 +69,8 @@ async def find_live_payment(tx: Tx, firm_id: str, request_id: str, *, lock: bool
     """Return the payment that is live, or that has moved the money, for a request."""
     row = await tx.fetchrow(
         f"""SELECT {_COLUMNS} FROM payments WHERE firm_id = $1 AND request_id = $2
-            AND state NOT IN ('declined', 'abandoned', 'closed', 'failed', 'rejected', 'sent_back') {'FOR UPDATE' if lock else ''}""",
+            AND state NOT IN ('declined', 'abandoned', 'closed', 'failed', 'rejected', 'sent_back')
+            {'FOR UPDATE' if lock else ''}""",
         firm_id, request_id,
     )  # fmt: skip
     return _payment(row) if row else None

@@ -1,0 +1,130 @@
+"""The web process: the firms' API, the customers' website, health and metrics, behind one edge."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from litestar import Litestar, Request, Response, get
+from litestar.datastructures import State
+
+from strongroom.access import api as access_api
+from strongroom.access.api import AccessApi
+from strongroom.access.guard import Guard, refuse_undeclared
+from strongroom.funds.api import cases as case_api
+from strongroom.funds.api import logins as login_api
+from strongroom.funds.api import reading as funds_api
+from strongroom.funds.api import requests as request_api
+from strongroom.kit.clock import refuse_moved_clock
+from strongroom.kit.edge import Edge
+from strongroom.kit.http import Front
+from strongroom.kit.metrics import exposition
+from strongroom.kit.problems import exception_handlers
+from strongroom.portal import pages as portal
+from strongroom.settings import Settings
+from strongroom.webhooks import api as webhook_api
+from strongroom.wiring import House, build
+
+HOUSE = "house"
+_PROBE = {"public": "load balancers ask before they know anybody"}
+
+
+@get("/health/live", opt=_PROBE, include_in_schema=False, sync_to_thread=False)
+def live() -> dict[str, str]:
+    """Say that the process runs."""
+    return {"status": "live"}
+
+
+@get("/health/ready", opt=_PROBE, include_in_schema=False)
+async def ready(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
+    """Say whether requests can be answered: without the database they cannot."""
+    house: House = request.app.state[HOUSE]
+    up = await house.db.is_up()
+    return Response({"status": "ready" if up else "not ready"}, status_code=200 if up else 503)
+
+
+@get("/metrics", opt=_PROBE, include_in_schema=False, media_type="text/plain; version=0.0.4", sync_to_thread=False)
+def metrics() -> bytes:
+    """Return the metrics. A reverse proxy keeps this address inside (see the operator's guide)."""
+    return exposition()
+
+
+def make_app(house: House) -> Litestar:
+    """Build the application over a house. Raise Undeclared when a route does not say who may call it."""
+    app = Litestar(
+        route_handlers=[
+            live, ready, metrics,
+            *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(), *webhook_api.routes(),
+            *portal.routes(house),
+        ],
+        guards=[Guard(house.tokens)],
+        exception_handlers=exception_handlers(),
+        state=State(_state(house)),
+        openapi_config=None,
+        request_max_body_size=house.settings.max_body_bytes,
+        logging_config=None,
+    )  # fmt: skip
+    refuse_undeclared(app)
+    return app
+
+
+def _state(house: House) -> dict[str, Any]:
+    """Return what each face finds its use cases by."""
+    return {
+        HOUSE: house,
+        access_api.STATE: AccessApi(house.settings.base_url, house.authentication, house.tokens, house.firms),
+        funds_api.STATE: funds_api.FundsApi(
+            house.db, house.vault, house.cases, house.customers, house.customer_changes, house.requests,
+            house.account_requests, house.authentications, house.grants, house.receiving,
+        ),
+        webhook_api.STATE: webhook_api.WebhooksApi(house.vault, house.endpoints, house.events),
+    }  # fmt: skip
+
+
+def make_edge(house: House, app: Litestar) -> Edge:
+    """Wrap the application in its edge; this is what the server serves."""
+    settings = house.settings
+    front = Front(
+        trusted_proxy=settings.trusted_proxy,
+        certificate_header=settings.client_certificate_header,
+        over_https=settings.is_https,
+    )
+    return Edge(app, front, over_https=settings.is_https)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[House]:
+    """Open the house, refuse an unsafe one, and close it at the end."""
+    house = await build(settings)
+    try:
+        if settings.is_production:
+            async with house.db.transaction() as tx:
+                await refuse_moved_clock(tx)
+        yield house
+    finally:
+        await house.close()
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until told to stop; requests that have begun are finished first."""
+    async with opened(settings) as house:
+        config = uvicorn.Config(
+            make_edge(house, make_app(house)),
+            host=settings.host,
+            port=settings.port,
+            uds=str(settings.unix_socket) if settings.unix_socket else None,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            timeout_graceful_shutdown=settings.stop_grace_seconds,
+            loop="uvloop",
+            http="httptools",
+            lifespan="on",
+            limit_concurrency=1000,
+            timeout_keep_alive=30,
+        )
+        await uvicorn.Server(config).serve()

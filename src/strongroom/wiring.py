@@ -1,0 +1,175 @@
+"""Joins everything, once, by hand: the only file that knows all the others. Tests build the same house with other keepers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from strongroom.access.authentication import ClientAuthentication
+from strongroom.access.clients import Clients
+from strongroom.access.firms import Firms
+from strongroom.access.sessions import Sessions
+from strongroom.access.staff import Staff
+from strongroom.access.tokens import Tokens
+from strongroom.banking.registry import Registry
+from strongroom.funds.account_requests import AccountRequests
+from strongroom.funds.authentications import Answer, Authentications, Right, Shut, Wrong
+from strongroom.funds.cases import Cases
+from strongroom.funds.customer_changes import CustomerChanges
+from strongroom.funds.customers import Customers
+from strongroom.funds.grants import LoginGrants
+from strongroom.funds.notices import Notices
+from strongroom.funds.payment_moves import PaymentMoves
+from strongroom.funds.payment_steps import PaymentSteps
+from strongroom.funds.payments import Payments
+from strongroom.funds.receiving import ReceivingAccounts
+from strongroom.funds.requests import CreditRequests
+from strongroom.funds.results import Results
+from strongroom.funds.share_moves import ShareMoves
+from strongroom.funds.share_steps import ShareSteps
+from strongroom.funds.sharing import Sharing
+from strongroom.kit.db import Database, Tx
+from strongroom.kit.vault import Vault
+from strongroom.notify.messages import Messages
+from strongroom.notify.texts import Texts
+from strongroom.sca.challenges import Challenges
+from strongroom.sca.model import Accepted, Locked, Matched, Purpose
+from strongroom.settings import Settings
+from strongroom.webhooks.endpoints import Endpoints
+from strongroom.webhooks.events import Events
+
+RETURN_PATH = "/customer/return"
+APP_ROLE = "strongroom_app"
+WORKER_ROLE = "strongroom_worker"
+
+
+class LoginChallenges:
+    """Lets the funds context use strong authentication without knowing it: translates one's words into the other's."""
+
+    def __init__(self, challenges: Challenges) -> None:
+        self._challenges = challenges
+
+    async def begin_login(self, tx: Tx, tenant: str, subject_hash: bytes) -> str:
+        """Open a challenge that no code opens yet; return its id."""
+        return await self._challenges.begin(tx, tenant, Purpose.LOGIN, subject_hash)
+
+    async def give_codes(self, tx: Tx, tenant: str, challenge_id: str, count: int) -> list[str]:
+        """Make codes for an open challenge; an empty list when it is not open."""
+        return await self._challenges.give_codes(tx, tenant, challenge_id, count)
+
+    async def supersede(self, tx: Tx, tenant: str, challenge_id: str) -> None:
+        """Close a challenge because a newer one takes its place."""
+        await self._challenges.supersede(tx, tenant, challenge_id)
+
+    async def answer(self, tenant: str, challenge_id: str, typed: str) -> Answer:
+        """Charge a try, commit, compare."""
+        outcome = await self._challenges.try_code(tenant, challenge_id, typed)
+        if isinstance(outcome, Matched):
+            return Right(outcome)
+        if isinstance(outcome, Locked):
+            return Shut(outcome.seconds, outcome.just_now)
+        return Wrong(outcome.attempts_left)
+
+    async def accept(self, tx: Tx, answer: Right) -> int | None:
+        """Use the challenge up; return which code it was, or None when another was first."""
+        assert isinstance(answer.proof, Matched)  # noqa: S101  # made by `answer` above and by nobody else
+        accepted = await self._challenges.accept(tx, answer.proof)
+        return accepted.target if isinstance(accepted, Accepted) else None
+
+    async def locked_seconds(self, tx: Tx, tenant: str, subject_hash: bytes) -> int:
+        """Return for how long a subject is still locked; 0 when it is not."""
+        return await self._challenges.locked_seconds(tx, tenant, subject_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Every use case, built over one database role."""
+
+    settings: Settings
+    db: Database
+    vault: Vault
+    registry: Registry
+    firms: Firms
+    clients: Clients
+    tokens: Tokens
+    authentication: ClientAuthentication
+    staff: Staff
+    sessions: Sessions
+    events: Events
+    endpoints: Endpoints
+    messages: Messages
+    texts: Texts
+    customers: Customers
+    customer_changes: CustomerChanges
+    cases: Cases
+    receiving: ReceivingAccounts
+    results: Results
+    authentications: Authentications
+    grants: LoginGrants
+    requests: CreditRequests
+    account_requests: AccountRequests
+    payments: Payments
+    payment_steps: PaymentSteps
+    sharing: Sharing
+    share_steps: ShareSteps
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self.registry.close()
+        await self.db.close()
+
+
+async def build(settings: Settings, *, role: str = APP_ROLE, database_url: str | None = None) -> House:
+    """Build the house over one database role. Raise DatabaseDown, RootKeysError, OSError or ValueError."""
+    vault = Vault(settings.keeper())
+    registry = Registry(settings.banks_directory) if settings.banks_directory else Registry.without_banks()
+    url = database_url or settings.database_url.reveal()
+    db = await Database.connect(url, role=role, size=settings.database_pool_size)
+    return assemble(settings, db, vault, registry)
+
+
+def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry) -> House:
+    """Join the use cases over what keeps their state."""
+    firms, sessions, events = Firms(db), Sessions(db, vault), Events(db, vault)
+    messages, texts = Messages(vault), Texts()
+    customers = Customers(db, vault)
+    results = Results(customers)
+    payment_moves, share_moves = PaymentMoves(results, events), ShareMoves(results, events)
+    receiving = ReceivingAccounts(db, vault, cooling_off_seconds=settings.receiving_cooling_off_seconds)
+    notices = Notices(firms, customers, messages, texts, f"{settings.base_url}/customer")
+    authentications = Authentications(
+        db, vault, firms, customers, LoginChallenges(Challenges(db, vault)), sessions, notices, messages, texts, events,
+        host=urlsplit(settings.base_url).hostname or "",
+    )  # fmt: skip
+    return_url = f"{settings.base_url}{RETURN_PATH}"
+    return House(
+        settings=settings,
+        db=db,
+        vault=vault,
+        registry=registry,
+        firms=firms,
+        clients=Clients(db, vault),
+        tokens=Tokens(db, vault),
+        authentication=ClientAuthentication(db, vault, settings.base_url),
+        staff=Staff(db, vault),
+        sessions=sessions,
+        events=events,
+        endpoints=Endpoints(db, vault, events, allow_loopback=settings.webhook_allow_loopback),
+        messages=messages,
+        texts=texts,
+        customers=customers,
+        customer_changes=CustomerChanges(db, customers, notices, sessions),
+        cases=Cases(db, vault, firms, customers),
+        receiving=receiving,
+        results=results,
+        authentications=authentications,
+        grants=LoginGrants(db, vault, sessions, authentications),
+        requests=CreditRequests(
+            db, firms, customers, receiving, authentications, notices, results, payment_moves, events
+        ),
+        account_requests=AccountRequests(db, firms, customers, authentications, notices, results, share_moves),
+        payments=Payments(db, vault, registry, customers, receiving, payment_moves, return_url=return_url),
+        payment_steps=PaymentSteps(db, vault, registry, customers, payment_moves),
+        sharing=Sharing(db, vault, registry, customers, share_moves, return_url=return_url),
+        share_steps=ShareSteps(db, vault, registry, customers, share_moves),
+    )  # fmt: skip

@@ -1,0 +1,106 @@
+"""The worker process: carries payments and shares on, sends messages and webhooks, seals the audit, forgets what is over."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from strongroom.access import jobs as access_jobs
+from strongroom.funds.store import logins as login_store
+from strongroom.kit import audit, idempotency, limits
+from strongroom.kit.clock import refuse_moved_clock
+from strongroom.kit.db import Tx
+from strongroom.kit.jobs import Job, Runner
+from strongroom.notify import jobs as notify_jobs
+from strongroom.notify.gateways.inbox import InboxGateway
+from strongroom.notify.port import Gateway
+from strongroom.notify.sending import Sender
+from strongroom.sca import store as sca_store
+from strongroom.settings import Settings
+from strongroom.webhooks import jobs as webhook_jobs
+from strongroom.webhooks.deliveries import Deliveries
+from strongroom.wiring import WORKER_ROLE, House, build
+
+_LANES = 8  # payments and shares that one process carries on at once: a slow bank holds up no other
+_log = structlog.get_logger("worker")
+
+
+def jobs(house: House, sender: Sender, deliveries: Deliveries) -> list[Job]:
+    """Name all work of the product."""
+    root_file = house.settings.audit_roots_file
+    return [
+        Job("payments", house.payment_steps.step, every_seconds=0.5, woken_by_notify=True, lanes=_LANES),
+        Job("shares", house.share_steps.step, every_seconds=0.5, woken_by_notify=True, lanes=_LANES),
+        Job("share closing", house.share_steps.close_due, every_seconds=2, woken_by_notify=True),
+        Job("login codes", house.authentications.dispatch, every_seconds=0.5, woken_by_notify=True),
+        Job("credit request expiry", house.requests.expire_due, every_seconds=5),
+        Job("credit request delay", house.requests.tell_slow, every_seconds=30),
+        Job("account request expiry", house.account_requests.expire_due, every_seconds=5),
+        Job("shared account retention", house.account_requests.erase_due, every_seconds=3600),
+        Job("audit sealing", lambda: audit.seal_entries(house.db), every_seconds=0.5),
+        Job("audit roots", _counted(lambda: audit.export_root(house.db, house.vault.root(), root_file)), every_seconds=60),
+        *notify_jobs.jobs(sender),
+        *webhook_jobs.jobs(house.events, deliveries),
+        *access_jobs.jobs(house.db),
+        *[
+            Job(name, _purge(house, forget), every_seconds=600)
+            for name, forget in (
+                ("idempotency keys", idempotency.forget_old),
+                ("limits", limits.forget_old),
+                ("challenges", sca_store.forget_old),
+                ("login grants", login_store.forget_old_grants),
+                ("logins", login_store.forget_old_logins),
+            )
+        ],
+    ]
+
+
+def gateways(settings: Settings) -> list[Gateway]:
+    """Return the gateways that text messages leave by. Raise ValueError for one that does not exist."""
+    if settings.sms_gateway == "inbox":
+        return [InboxGateway(settings.inbox_url or "")]
+    raise ValueError(f"there is no gateway {settings.sms_gateway!r} for text messages")
+
+
+async def work(settings: Settings) -> None:
+    """Work until told to stop, then finish what was begun."""
+    house = await build(settings, role=WORKER_ROLE)
+    sender = Sender(house.db, house.vault, gateways(settings))
+    deliveries = Deliveries(house.db, house.vault, allow_loopback=settings.webhook_allow_loopback)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    try:
+        if settings.is_production:
+            async with house.db.transaction() as tx:
+                await refuse_moved_clock(tx)
+        _log.info("working")
+        await Runner(house.db, jobs(house, sender, deliveries)).run(stopping)
+        await sender.finish()
+        await deliveries.finish()
+    finally:
+        await house.close()
+
+
+def _purge(house: House, forget: Callable[[Tx], Awaitable[int]]) -> Callable[[], Awaitable[int]]:
+    """Return a job that removes what is over in a transaction of its own."""
+
+    async def run() -> int:
+        async with house.db.transaction() as tx:
+            return await forget(tx)
+
+    return run
+
+
+def _counted(work: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[int]]:
+    """Turn a job that says whether it did something into one that rests either way."""
+
+    async def run() -> int:
+        await work()
+        return 0
+
+    return run
