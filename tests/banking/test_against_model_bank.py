@@ -165,7 +165,7 @@ async def test_a_customer_pays_and_the_payment_is_credited(ours, our_order):
 
 
 async def test_a_payment_rejected_late_says_so(ours, our_order):
-    memory, _, report = await paid(ours, our_order, "late")
+    memory, _, report = await paid(ours, replace(our_order, purpose="fees"), "late")
     final = await until_final(ours, memory, report.bank_payment_id)
     assert (final.status, bool(final.reason_code)) == (PaymentStatus.REJECTED, True)
 

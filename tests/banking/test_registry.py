@@ -41,11 +41,12 @@ async def test_a_bank_we_do_not_have_is_not_found(registry):
     "change",
     [
         {"issuer": "http://localhost/oak"},
-        {"issuer": "https://localhost/oak/"},
+        {"resource_base": "https://localhost/oak/"},
         {"issuer": "https://localhost/oak?x"},
         {"accent": "red"},
         {"answer_timeout_seconds": 600},
         {"id": ""},
+        {"id": "Oak/1"},
     ],
 )
 def test_a_directory_with_a_slip_is_refused_by_name(tmp_path, directory, change):
@@ -83,6 +84,19 @@ async def test_a_bank_that_keeps_failing_is_shown_as_unavailable_and_recovers_by
     bank.answers = right
     await ours.request_payment(order)
     assert registry.get_listing("oak").is_available
+
+
+async def test_an_issuer_is_itself_to_the_last_slash(certificates, directory, bank, order):
+    right = bank.issuer
+    bank.issuer = f"{right}/"
+    bank.answers[("GET", "/.well-known/openid-configuration")] = lambda _: bank.said(
+        {**bank.discovery(), "token_endpoint": f"{right}/token", "jwks_uri": f"{right}/keys"}
+    )
+    bank.answers[("POST", "/token")] = lambda _: bank.issue_token({"scope": "payments", "grant": "client"})
+    path = certificates.folder / "slash.json"
+    path.write_text(json.dumps({**directory, "banks": [{**directory["banks"][0], "issuer": bank.issuer}]}))
+    async with Registry(path) as registry:
+        assert (await registry.get_bank("oak").request_payment(order)).consent_id in bank.consents
 
 
 async def test_a_refusal_is_a_sign_of_health(registry, bank, order):

@@ -74,6 +74,13 @@ async def test_a_redirect_is_an_answer_and_not_followed(bank, other_bank, channe
     assert other_bank.asked == []
 
 
+async def test_a_banks_cookies_are_not_kept(bank, channel):
+    bank.answers[("GET", "/x")] = lambda _: Reply(200, b"", {"set-cookie": "a=b; Path=/"})
+    for _ in range(2):
+        await channel.send(asks(bank))
+    assert "cookie" not in bank.asked[-1].headers
+
+
 async def test_proxies_of_the_environment_are_ignored(bank, certificates, monkeypatch):
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")

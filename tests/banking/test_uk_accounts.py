@@ -89,6 +89,17 @@ async def test_a_bank_that_fails_at_parties_still_shares_the_account(ours, bank,
     assert (account.name, account.sort_code) == (None, "112233")
 
 
+async def test_names_that_take_too_long_together_stay_unknown(ours, bank, shared):
+    bank.account_pages = [[entry(account_id, numbered()) for account_id in ("a1", "a2")]]
+    for account_id in ("a1", "a2"):
+        bank.answers[("GET", f"{ACCOUNTS}/{account_id}/party")] = lambda _: Reply(
+            200, b'{"Data":{"Party":{"Name":"Ann Payer"}}}', delay_seconds=0.85
+        )
+    accounts = await ours.read_accounts(*shared, PRESENT)
+    assert [account.name for account in accounts] == ["Ann Payer", None]
+    assert {account.sort_code for account in accounts} == {"112233"}
+
+
 async def test_pages_are_followed(ours, bank, shared):
     bank.account_pages = [[entry("a1", numbered(Name="x"))], [entry("a2", numbered(Name="x"))], [entry("a3", numbered(Name="x"))]]
     assert [account.account_id for account in await ours.read_accounts(*shared, PRESENT)] == ["a1", "a2", "a3"]

@@ -268,6 +268,20 @@ async def test_an_exchange_without_a_usable_answer(registry, bank, come_back, au
         await registry.get_bank("oak").exchange(authorising.memory, code)
 
 
+async def test_an_exchange_that_cannot_be_checked_is_silence_for_the_code_is_gone(registry, bank, come_back, authorising, clock):
+    code = await come_back()
+    clock.ahead_seconds = bank.leeway_seconds = 3601.0
+    bank.answers[("GET", "/keys")] = lambda _: Reply(503)
+    with pytest.raises(BankSilent):
+        await registry.get_bank("oak").exchange(authorising.memory, code)
+
+
+async def test_a_lifetime_written_as_text_is_read(registry, bank, come_back, authorising):
+    code = await come_back()
+    bank.answers[("POST", "/token")] = lambda _: bank.said({"access_token": "abc", "expires_in": "60"})
+    assert (await registry.get_bank("oak").exchange(authorising.memory, code)).access_token == "abc"
+
+
 # --- discovery and keys ------------------------------------------------------------------------------------------------
 
 

@@ -125,6 +125,7 @@ class Channel:
             asyncio.timeout(limit_seconds),
             self._http.stream(request.method, request.url, headers=headers, content=request.body) as response,
         ):
+            self._http.cookies.clear()  # a bank's cookies would tie one customer's requests to another's
             body = await self._read(request, response)
             return Answer(response.status_code, MappingProxyType(dict(response.headers)), body)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -52,6 +54,7 @@ class UkSettings:
     signing_subject: str
     resource_base: str
     trust_anchor: str = TRUST_ANCHOR
+    holders_within_seconds: float = 30.0  # the customer waits; a name not found in time stays unknown
 
 
 class UkBank:
@@ -130,7 +133,7 @@ class UkBank:
         headers = {**_bearer(grant.access_token), **payloads.customer_headers(customer)}
         accounts = await self._account_pages(headers)
         nameless = [account.account_id for account in accounts if account.name is None][:MAX_HOLDERS_ASKED]
-        holders = {account_id: await self._find_holder(account_id, headers) for account_id in nameless}
+        holders = await self._find_holders(nameless, headers)
         return tuple(replace(account, name=account.name or holders.get(account.account_id)) for account in accounts)
 
     async def close_access(self, memory: str) -> None:
@@ -264,6 +267,14 @@ class UkBank:
         except ValueError:
             return None
         return target.geturl() if is_ours and target.username is None else None
+
+    async def _find_holders(self, account_ids: Iterable[str], headers: Mapping[str, str]) -> dict[str, str | None]:
+        holders: dict[str, str | None] = {}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.holders_within_seconds):
+                for account_id in account_ids:
+                    holders[account_id] = await self._find_holder(account_id, headers)
+        return holders
 
     async def _find_holder(self, account_id: str, headers: Mapping[str, str]) -> str | None:
         """Ask who holds an account: its party, else its parties. Banks need not offer either, and may fail at them."""

@@ -15,7 +15,7 @@ import msgspec
 from strongroom.banking.connectors.uk_words import declined
 from strongroom.banking.identity import STRONG_AUTHENTICATION, Expected, verify_id_token, verify_response_token
 from strongroom.banking.keys import PublishedKeys
-from strongroom.banking.port import BankRefused, BankUnavailable, Code, Declined, Grant, ReturnAddress
+from strongroom.banking.port import BankRefused, BankSilent, BankUnavailable, Code, Declined, Grant, ReturnAddress
 from strongroom.banking.returns import is_bounded
 from strongroom.banking.signing import Signer, Untrusted, code_challenge
 from strongroom.banking.transport import Answer, Channel, Request, fault_for
@@ -181,7 +181,7 @@ class AuthorisationServer:
     async def discovery(self) -> Discovery:
         """Return the bank's metadata, at most an hour old. Raise BankUnavailable."""
         if self._discovery is None or self._clock() - self._discovery[0] >= DISCOVERY_SECONDS:
-            answer = await self._get(f"{self._issuer}/.well-known/openid-configuration")
+            answer = await self._get(f"{self._issuer.rstrip('/')}/.well-known/openid-configuration")
             self._discovery = (self._clock(), read_discovery(answer, self._issuer))
         return self._discovery[1]
 
@@ -256,6 +256,8 @@ class AuthorisationServer:
             await self._check_id_token(attempt, token.id_token or "", None, None)
         except Untrusted as error:
             raise BankRefused("invalid_id_token", "The bank's answer could not be trusted") from error
+        except BankUnavailable as error:  # the code is used up by now
+            raise BankSilent(error.code, "The bank did not give a usable answer") from error
 
     async def _check_id_token(self, attempt: Attempt, token: str, code: str | None, state: str | None) -> None:
         expected = Expected(self._issuer, self._client_id, attempt.consent_id, attempt.nonce, code, state)
@@ -321,7 +323,7 @@ def _read_token(answer: Answer) -> Token | None:
     if answer.status != OK:
         return None
     try:
-        token = msgspec.json.decode(answer.body, type=Token)
+        token = msgspec.json.decode(answer.body, type=Token, strict=False)  # some say "expires_in": "300"
     except (msgspec.DecodeError, RecursionError):
         return None
     return token if token.access_token.isascii() and token.access_token.isprintable() and token.access_token else None
