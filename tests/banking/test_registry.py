@@ -31,6 +31,13 @@ async def test_an_operator_can_close_a_bank(certificates, directory):
     assert (listing.is_available, listing.unavailable_reason, listing.unavailable_since.year) == (False, "Maintenance", 2026)
 
 
+async def test_a_process_without_banks_lists_none():
+    async with Registry.without_banks() as registry:
+        assert registry.list_banks() == ()
+        with pytest.raises(NotFound):
+            registry.get_bank("oak")
+
+
 async def test_a_bank_we_do_not_have_is_not_found(registry):
     for ask in (registry.get_bank, registry.get_listing):
         with pytest.raises(NotFound):

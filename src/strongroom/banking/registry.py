@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from ssl import SSLContext
 from typing import Annotated, Self
 
 import msgspec
@@ -89,27 +90,14 @@ class _Line:
 class Registry:
     """Hold every bank of one directory file. Use as an async context, or close it."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
-        """Read the file and its keys. Raise OSError or ValueError, naming the file, when that cannot be done."""
-        directory = read_directory(path)
-        beside = path.parent
-        ca = beside / directory.ca if directory.ca else None
-        context = client_context(beside / directory.transport_certificate, beside / directory.transport_key, ca)
-        pem = (beside / directory.signing_key).read_bytes()
-        signer = Signer(pem, directory.signing_kid, directory.org_id, directory.software_id)
-        self._lines: dict[str, _Line] = {}
-        for entry in directory.banks:
-            health = Health(clock)
-            channel = Channel(context, Timeouts(entry.connect_timeout_seconds, entry.answer_timeout_seconds), health)
-            bank = UkBank(_settings(directory, entry), channel, signer, clock)
-            self._lines[entry.id] = _Line(entry, bank, channel, health)
+    def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time) -> None:
+        """Read the file and its keys; without a file there are no banks. Raise OSError or ValueError when it cannot be read."""
+        self._lines = {} if path is None else _open_lines(read_directory(path), path.parent, clock)
 
     @classmethod
     def without_banks(cls) -> Self:
         """Return a registry that offers nothing, for processes that are told of no bank."""
-        registry = cls.__new__(cls)
-        registry._lines = {}
-        return registry
+        return cls(None)
 
     async def __aenter__(self) -> Self:
         return self
@@ -150,6 +138,20 @@ def read_directory(path: Path) -> Directory:
     if len({entry.id for entry in directory.banks}) != len(directory.banks):
         raise ValueError(f"{path.name}: two banks have the same id")
     return directory
+
+
+def _open_lines(directory: Directory, beside: Path, clock: Callable[[], float]) -> dict[str, _Line]:
+    ca = beside / directory.ca if directory.ca else None
+    context = client_context(beside / directory.transport_certificate, beside / directory.transport_key, ca)
+    pem = (beside / directory.signing_key).read_bytes()
+    signer = Signer(pem, directory.signing_kid, directory.org_id, directory.software_id)
+    return {entry.id: _open_line(directory, entry, context, signer, clock) for entry in directory.banks}
+
+
+def _open_line(directory: Directory, entry: BankEntry, context: SSLContext, signer: Signer, clock: Callable[[], float]) -> _Line:
+    health = Health(clock)
+    channel = Channel(context, Timeouts(entry.connect_timeout_seconds, entry.answer_timeout_seconds), health)
+    return _Line(entry, UkBank(_settings(directory, entry), channel, signer, clock), channel, health)
 
 
 def _settings(directory: Directory, entry: BankEntry) -> UkSettings:
