@@ -8,7 +8,6 @@ from typing import Final
 
 from strongroom.access.firms import Firms
 from strongroom.funds.authentications import Authentications
-from strongroom.funds.customers import Customers
 from strongroom.funds.errors import RequestEnded, ShareLive
 from strongroom.funds.model import AccountRequest, Actor, AuditTag, Page, Share
 from strongroom.funds.notices import Notices
@@ -49,7 +48,6 @@ class AccountRequests:
         self,
         db: Database,
         firms: Firms,
-        customers: Customers,
         authentications: Authentications,
         notices: Notices,
         results: Results,
@@ -57,7 +55,6 @@ class AccountRequests:
     ) -> None:
         self._db = db
         self._firms = firms
-        self._customers = customers
         self._authentications = authentications
         self._notices = notices
         self._results = results

@@ -225,6 +225,7 @@ class Share:
     customer_id: str
     bank_id: str
     state: ShareState
+    consent_id: str | None
     consent_open: bool
     failure_code: str | None
     failure_message: str | None

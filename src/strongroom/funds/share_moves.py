@@ -6,11 +6,18 @@ becomes is judged from shares that cannot change meanwhile, and locks are always
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from strongroom.funds.model import FAILURE_MESSAGES, AccountRequest, AuditTag, Failure, Share
+import msgspec
+
+from strongroom.funds.customers import Customers
+from strongroom.funds.errors import RequestFrozen
+from strongroom.funds.model import FAILURE_MESSAGES, AccountRequest, AuditTag, Failure, Share, SharedDetails
+from strongroom.funds.names import match_names
 from strongroom.funds.results import Results, as_mapping
+from strongroom.funds.share_seals import ShareSeals
 from strongroom.funds.states import (
     ACCOUNT_REQUEST,
     SHARE,
@@ -19,10 +26,12 @@ from strongroom.funds.states import (
     ShareEvent,
     ShareState,
 )
+from strongroom.funds.store import payments as payment_store
 from strongroom.funds.store import shares as store
 from strongroom.kit import audit
 from strongroom.kit.db import Tx
 from strongroom.kit.errors import NotFound
+from strongroom.kit.ids import new_id
 from strongroom.kit.machine import Moved
 from strongroom.webhooks.events import Events
 from strongroom.webhooks.model import EventType
@@ -37,13 +46,16 @@ _TOLD = frozenset({_S.DECLINED, _S.ABANDONED, _S.FAILED})
 # From here on the bank has nothing more to tell, so its consent is closed.
 _READ_OR_OVER = SHARE.ends | {_S.CHOOSING}
 _CLEARED = {"return_sealed": None, "grant_sealed": None, "url_sealed": None, "accounts_sealed": None}
+_COMPARED_MAX, _COMPARED_LENGTH = 8, 70  # holders' names that are kept
 _DETAILS_MAX_BYTES = 12_000  # an event's body stays below 20 kB even with its other half
 
 
 class ShareMoves:
     """Moves shares, and whatever follows a move."""
 
-    def __init__(self, results: Results, events: Events) -> None:
+    def __init__(self, customers: Customers, seals: ShareSeals, results: Results, events: Events) -> None:
+        self._customers = customers
+        self._seals = seals
         self._results = results
         self._events = events
 
@@ -80,6 +92,32 @@ class ShareMoves:
             await self._follow(tx, request, share, moved, failure)
         return moved
 
+    async def share(self, tx: Tx, share: Share, event: ShareEvent, account: SharedDetails) -> Moved[ShareState] | None:
+        """Give the firm this account, its name compared with the customer's; None when the share has moved on.
+
+        Raise RequestFrozen when a customer has said meanwhile that they do not recognise the request.
+        """
+        await self._refuse_frozen(tx, share)
+        customer = await self._customers.load(tx, share.firm_id, share.customer_id)
+        match = match_names(customer.personal.name, account.account_name)
+        compared = tuple(name[:_COMPARED_LENGTH] for name in match.compared[:_COMPARED_MAX])
+        details = msgspec.structs.replace(account, compared=compared)
+        sets = {
+            **await self._seals.seal_personal(tx, share, details_sealed=details),
+            "name_match": json.dumps({"outcome": str(match.outcome), "score": match.score}),
+            "review_required": match.review_required,
+        }
+        moved = await self.move(tx, share, event, sets=sets)
+        if moved is not None and match.review_required:
+            await payment_store.open_review(tx, share.firm_id, new_id("rev"), share.request_id, "name_mismatch")
+        return moved
+
+    async def offer(self, tx: Tx, share: Share, sealed: Mapping[str, bytes]) -> Moved[ShareState] | None:
+        """Let the customer pick from several sealed accounts; codes and grants are needed no more. Raise RequestFrozen."""
+        await self._refuse_frozen(tx, share)
+        used = {"return_sealed": None, "grant_sealed": None, "url_sealed": None}
+        return await self.move(tx, share, ShareEvent.READ_SEVERAL, sets={**used, **sealed})
+
     async def lock_request(self, tx: Tx, firm_id: str, request_id: str) -> AccountRequest:
         """Lock a request, and with it every move of its shares, until the transaction ends. Raise NotFound."""
         request = await store.find_request(tx, firm_id, request_id, lock=True)
@@ -101,6 +139,10 @@ class ShareMoves:
         results = full.get("results")
         fits = results is not None and len(results) <= _DETAILS_MAX_BYTES
         await self._events.publish(tx, firm_id, event, request_id, data, sensitive={"results": results} if fits else None)
+
+    async def _refuse_frozen(self, tx: Tx, share: Share) -> None:
+        if (await self.lock_request(tx, share.firm_id, share.request_id)).frozen_at is not None:
+            raise RequestFrozen
 
     async def _follow(
         self, tx: Tx, request: AccountRequest, share: Share, moved: Moved[ShareState], failure: Failure | None

@@ -154,11 +154,12 @@ async def add_share(
     life_seconds: int,
     claim_seconds: int,
 ) -> datetime | None:
-    """Claim a customer's one live share of a request and return until when they may take; None when another is live or done.
+    """Claim a customer's one live share of a request; None when another is live or done.
 
+    Return until when the bank is to let us read: long enough for every step, and soon over if the consent cannot be closed.
     The entry by which the bank's return is found comes too.
     """
-    expires_at: datetime | None = await tx.fetchval(
+    access_until: datetime | None = await tx.fetchval(
         f"""WITH claimed AS (
                 INSERT INTO shares (firm_id, id, request_id, customer_id, bank_id, browser_hash, agreed, expires_at, due_at)
                 VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb,
@@ -167,18 +168,16 @@ async def add_share(
                 RETURNING firm_id, id, expires_at),
             found AS (INSERT INTO directory (kind, key_hash, tenant_id, object_id)
                       SELECT 'share_state', $8, firm_id, id FROM claimed)
-            SELECT expires_at FROM claimed""",
+            SELECT expires_at + interval '1 hour' FROM claimed""",
         firm_id, share_id, request_id, customer_id, bank_id, browser_hash, json.dumps(agreed), state_hash,
         life_seconds, claim_seconds,
     )  # fmt: skip
-    return expires_at
+    return access_until
 
 
-async def find_share(tx: Tx, firm_id: str, share_id: str, *, lock: bool = False) -> Share | None:
-    """Return a share."""
-    row = await tx.fetchrow(
-        f"SELECT {_SHARE} FROM shares WHERE firm_id = $1 AND id = $2 {'FOR UPDATE' if lock else ''}", firm_id, share_id
-    )
+async def find_share(tx: Tx, firm_id: str, share_id: str) -> Share | None:
+    """Return a share; whoever must have it stay as it is locks its request."""
+    row = await tx.fetchrow(f"SELECT {_SHARE} FROM shares WHERE firm_id = $1 AND id = $2", firm_id, share_id)
     return _share(row) if row else None
 
 
@@ -256,10 +255,9 @@ async def set_due(tx: Tx, firm_id: str, share_id: str, *, state: str, in_seconds
 
 
 async def extend(tx: Tx, firm_id: str, share_id: str, seconds: float) -> None:
-    """Give the customer this much time for the next thing that only they can do, and look at the share when it is over."""
+    """Give the customer this much time for the next thing that only they can do."""
     await tx.execute(
-        """UPDATE shares SET expires_at = app_now() + make_interval(secs => $3::float8),
-               due_at = app_now() + make_interval(secs => $3::float8) WHERE firm_id = $1 AND id = $2""",
+        "UPDATE shares SET expires_at = app_now() + make_interval(secs => $3::float8) WHERE firm_id = $1 AND id = $2",
         firm_id, share_id, seconds,
     )  # fmt: skip
 
@@ -274,6 +272,15 @@ async def ages(tx: Tx, firm_id: str, share_id: str) -> asyncpg.Record:
     )  # fmt: skip
     assert row is not None  # noqa: S101  # shares are never deleted
     return row
+
+
+async def may_prove(tx: Tx, firm_id: str, share_id: str, browser_hash: bytes) -> bool:
+    """True when a share waits for a fresh code, to be entered in this very browser."""
+    found: bool = await tx.fetchval(
+        "SELECT EXISTS (SELECT 1 FROM shares WHERE firm_id = $1 AND id = $2 AND browser_hash = $3 AND state = 'unproven')",
+        firm_id, share_id, browser_hash,
+    )  # fmt: skip
+    return found
 
 
 async def bind_challenge(tx: Tx, firm_id: str, share_id: str, browser_hash: bytes, challenge_id: str) -> bool:
