@@ -216,8 +216,10 @@ async def test_a_wrong_id_and_a_wrong_secret_give_the_same_answer_in_the_same_ti
     unknown = known | {"client_id": "cli-0000000000000"}
     times: dict[str, list[float]] = {"known": [], "unknown": []}
     texts: set[str] = set()
-    for number in range(150):
-        async with house.client(f"198.51.{number}.1") as web:  # a fresh address each time, so that no limit is met
+    app = house.app()
+    for number in range(80):
+        transport = httpx.ASGITransport(app, client=(f"198.51.{number}.1", 1))  # another address each time: no limit is met
+        async with httpx.AsyncClient(transport=transport, base_url=BASE) as web:
             await web.post("/token", json=grant(api_client))  # the known one is in the cache, as in daily work
             for name, body in (("known", known), ("unknown", unknown)):
                 began = time.perf_counter()

@@ -15,7 +15,7 @@ from strongroom.access.errors import UnsuitableKeys
 from strongroom.kit.crypto import Secret
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-ALGORITHMS = ("PS256", "ES256", "EdDSA")
+ALGORITHMS = ("PS256", "ES256", "Ed25519", "EdDSA")  # the last is the older name of the third (RFC 9864)
 LONGEST_SECONDS = 300
 _LEEWAY_SECONDS = 30
 _MAX_KEYS = 10

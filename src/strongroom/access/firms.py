@@ -51,6 +51,13 @@ class Firms:
             raise NotFound
         return firm
 
+    async def find(self, firm_id: str) -> Firm | None:
+        """Return a firm, or None; for ids that anybody may have typed."""
+        try:
+            return await self.get(firm_id)
+        except NotFound:
+            return None
+
     async def get_settings(self, firm_id: str) -> FirmSettings:
         """Return a firm's settings as they were at most half a second ago. Raise NotFound."""
         return (await self.get(firm_id)).settings
