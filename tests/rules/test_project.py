@@ -19,7 +19,7 @@ MAX_TARGETS = 12
 TEST_FOLDERS = {"contracts", "journeys", "rules", "faults", "conformance", "node", "bench", "modelbank"}
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 PINNED = re.compile(r"([\w.-]+(\[[\w,-]+\])?==\S+( ; .+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?)")
-MACHINE = re.compile(r"file://|/work/|/root/|/home/\w|/opt/\w|/shared/(?!SEED)")
+MACHINE = re.compile(r"/work/|/root/|/home/\w|/opt/\w|/shared/")
 
 
 def targets(makefile: str) -> set[str]:
