@@ -50,6 +50,8 @@ clean:  ## forget the virtual environment and the caches; data in var/ stays
 # Stamps: a lock file that did not change is not installed again.
 .venv/made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strongroom needs Python 3.11 or later")'
+	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { test "$$(id -u)" = 0 && apt-get install -qq --yes python3-venv > /dev/null; } \
+	  || { echo "Python's venv is missing: apt-get install python3-venv"; exit 1; }
 	@$(PYTHON) -m venv .venv && touch $@
 
 .venv/run: requirements-dev.lock pyproject.toml | .venv/made
