@@ -26,6 +26,7 @@ MAX_NAME_SHOWN = 64
 _CONTAINERS = (dict, list)
 
 V = TypeVar("V")
+R = TypeVar("R")
 T = TypeVar("T", bound="Shape")
 
 
@@ -57,7 +58,7 @@ class Reader(Generic[T]):
             raise Malformed("The body is not JSON") from error
 
 
-def parsed(pointer: str, parse: Callable[[V], Any], value: V) -> Any:
+def parsed(pointer: str, parse: Callable[[V], R], value: V) -> R:
     """Return `parse(value)`. Raise Invalid that points at `pointer` when it raises Unacceptable."""
     try:
         return parse(value)
