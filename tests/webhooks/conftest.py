@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -12,9 +14,14 @@ import pytest
 
 from strongroom.kit.crypto import Key
 from strongroom.kit.db import Database
+from strongroom.kit.jobs import Runner
+from strongroom.kit.outbound import Outbound
 from strongroom.kit.rootkeys import RootKeys
 from strongroom.kit.vault import Vault
+from strongroom.webhooks.deliveries import Deliveries
+from strongroom.webhooks.endpoints import Created, Endpoints
 from strongroom.webhooks.events import Events, Sequencer
+from strongroom.webhooks.jobs import jobs
 from strongroom.webhooks.model import EventType
 
 FIRM = "frm-smith"
@@ -40,6 +47,8 @@ class House:
     vault: Vault
     events: Events
     sequencer: Sequencer
+    endpoints: Endpoints
+    outbound: Outbound
     closing: list[Any] = field(default_factory=list)
 
     async def publish(
@@ -54,6 +63,34 @@ class House:
         async with self.app.transaction(firm) as tx:
             return await self.events.publish(tx, firm, event_type, object_id, data or {"id": object_id}, sensitive=sensitive)
 
+    async def endpoint(self, url: str, *, firm: str = FIRM, **extra: Any) -> Created:
+        return await self.endpoints.create(firm, url=url, actor="tester", **extra)
+
+    def deliveries(self, outbound: Outbound | None = None) -> Deliveries:
+        return Deliveries(self.worker, self.vault, outbound or self.outbound)
+
+    async def deliver(self) -> None:
+        """Number and send all that is due now, to the end."""
+        while await self.sequencer.run():
+            pass
+        deliveries = self.deliveries()
+        while await deliveries.send_due():
+            await deliveries.finish()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Deliveries]:
+        """Run the jobs as a worker does."""
+        deliveries = self.deliveries()
+        stopping = asyncio.Event()
+        runner = asyncio.create_task(Runner(self.worker, jobs(self.sequencer, deliveries)).run(stopping))
+        await asyncio.sleep(0.2)  # until it listens
+        yield deliveries
+        stopping.set()
+        await runner
+        for task in list(deliveries._flight._started):
+            task.cancel()
+        await deliveries.finish()
+
     async def pass_time(self, seconds: float) -> None:
         await self.owner.execute("UPDATE clock_offset SET ahead = ahead + make_interval(secs => $1)", float(seconds))
 
@@ -64,10 +101,15 @@ async def house(database: Any) -> AsyncIterator[House]:
     worker = await Database.connect(database.dsn, role="strongroom_worker", size=16)
     owner = await asyncpg.create_pool(database.dsn, min_size=1, max_size=4)
     vault = Vault(KeysInHand())
-    house = House(app, worker, owner, vault, Events(app, vault), Sequencer(worker))
+    events, outbound = Events(app, vault), Outbound(allow_loopback=True, timeout_seconds=3)
+    endpoints = Endpoints(app, vault, events, allow_loopback=True)
+    house = House(app, worker, owner, vault, events, Sequencer(worker), endpoints, outbound)
     for firm in (FIRM, "frm-other"):  # as making a firm does
         async with app.transaction(firm) as tx:
             await vault.tenant(tx, firm)
     yield house
-    for closing in (*house.closing, app, worker, owner):
+    await outbound.aclose()
+    for closing in house.closing:
+        await closing.aclose()
+    for closing in (app, worker, owner):
         await closing.close()

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+_GATHER_SECONDS = 0.003
 _log = structlog.get_logger("inflight")
 
 
@@ -39,10 +40,16 @@ class InFlight:
         self._started[task] = time.monotonic()
         task.add_done_callback(self._ended)
 
-    async def wait_for_room(self) -> None:
-        """Return when a task ends, or soon, when one may have turned old."""
+    def is_busy(self) -> bool:
+        """True while something runs."""
+        return bool(self._started)
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return shortly after a task has ended (others that end just then are waited for too), or after the timeout."""
         if self._started:
-            await asyncio.wait(self._started, return_when=asyncio.FIRST_COMPLETED, timeout=self.young_seconds)
+            done, _ = await asyncio.wait(self._started, return_when=asyncio.FIRST_COMPLETED, timeout=timeout_seconds)
+            if done:
+                await asyncio.sleep(_GATHER_SECONDS)
 
     async def finish(self) -> None:
         """Wait until everything started has ended; call it after the job runner has stopped."""

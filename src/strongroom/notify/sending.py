@@ -50,8 +50,8 @@ class Sender:
     async def send_due(self) -> int:
         """Claim what is due and start sending it; return how many were claimed. Sending goes on after the return."""
         if not (room := self._flight.room()):
-            await self._flight.wait_for_room()
-            return 1
+            await self._flight.wait(1)
+            return 0
         claimed, handled = await self._claim(min(room, _BATCH))
         for message, outgoing in claimed:
             self._flight.start(self._send(message, outgoing))

@@ -11,8 +11,8 @@ from strongroom.kit.db import Database, Tx
 from strongroom.kit.errors import NotFound
 from strongroom.kit.ids import new_id
 from strongroom.kit.vault import Vault
-from strongroom.webhooks import store
 from strongroom.webhooks.model import Delivery, Event, EventType, Tag, encode_data, merge
+from strongroom.webhooks.store import events as store
 
 FEED_MAX = 500
 REPLAY_MAX = 1_000

@@ -1,4 +1,4 @@
-"""All SQL of events, their feed, and the creation of deliveries. Endpoints and the sending have files of their own below."""
+"""SQL of events, their feed, and the creation of deliveries."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""All SQL of webhooks, one file each for events, endpoints and deliveries."""
