@@ -11,7 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Running:
     pages_port: int
     api_port: int
     process: subprocess.Popen[bytes]
+    listening_uri: str = ""  # a second registered address, at which a test may listen
 
     async def control(self, path: str, order: dict[str, Any] | None = None) -> dict[str, Any]:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self.pages_port}/control/", trust_env=False) as client:
@@ -93,10 +94,17 @@ def modelbank(postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     enrol(folder, postgres.dsn(f"modelbank_{uuid.uuid4().hex}"), pages_port, api_port)
     change_config(folder, schedule=QUICK, limits={"slow_seconds": 0.5, "down_seconds": 60})
     add_second_client(folder)
-    running = start(folder, pages_port, api_port)
+    listening_uri = f"http://localhost:{free_port()}/callback"
+    add_redirect_uri(folder, listening_uri)
+    running = replace(start(folder, pages_port, api_port), listening_uri=listening_uri)
     yield running
     running.process.terminate()
     assert running.process.wait(timeout=10) == 0
+
+
+def add_redirect_uri(folder: Path, uri: str) -> None:
+    clients = json.loads((folder / "modelbank.json").read_text())["clients"]
+    change_config(folder, clients=[{**client, "redirect_uris": [*client["redirect_uris"], uri]} for client in clients])
 
 
 def add_second_client(folder: Path) -> None:

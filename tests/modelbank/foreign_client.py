@@ -244,14 +244,14 @@ class Browser:
         self.page = answer
         return answer
 
-    def returned(self) -> dict[str, str]:
+    def returned(self, back_to: str = REDIRECT_URI) -> dict[str, str]:
         """Read what the page sends back to the client, in whichever way it does."""
         location = self.page.headers.get("location", "")
         if location:
             parts = urlsplit(location)
-            assert location.startswith(REDIRECT_URI)
+            assert location.startswith(back_to)
             return dict(parse_qsl(parts.fragment or parts.query))
-        assert f'action="{REDIRECT_URI}"' in self.page.text, self.page.text
+        assert f'action="{back_to}"' in self.page.text, self.page.text
         found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', self.page.text)
         return {name: html.unescape(value) for name, value in found}
 
@@ -262,10 +262,12 @@ class Browser:
         accounts = re.findall(r'name="account" value="([^"]*)"', self.page.text)
         return await self.submit({"account": [accounts[place] for place in places or (0,)]})
 
-    async def agree(self, query: str, username: str = "alex", accounts: tuple[int, ...] = (0,)) -> dict[str, str]:
+    async def agree(
+        self, query: str, username: str = "alex", accounts: tuple[int, ...] = (0,), back_to: str = REDIRECT_URI
+    ) -> dict[str, str]:
         """Walk through every page and return what goes back to the client."""
         await self.open(f"/authorize?{query}")
         await self.sign_in(username)
         await self.choose(*accounts)
         await self.submit({})
-        return self.returned()
+        return self.returned(back_to)
