@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import contextlib
+import itertools
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -18,6 +20,8 @@ from typing import Any
 
 import uvicorn
 from litestar import Litestar, Request, Response, get, post
+from litestar.params import FromPath
+from playwright.async_api import Page, async_playwright
 
 from strongroom.kit.pages import REFERRER_NONE, REFERRER_SAME_ORIGIN, security_headers
 from strongroom.portal import paths
@@ -142,6 +146,8 @@ def paying_samples() -> Iterator[Sample]:
     for state in paying.ElsewhereState:
         view = paying.CameBackElsewhere(state, paths.payment(PAY_ID, "status"))
         yield page(f"elsewhere-{state}", view, NO_FIRM)
+    answer = (("code", "c0de"), ("state", "st4te"))
+    yield page("hand-over", paying.ReturnHandOver(paths.BANK_RETURN, answer), NO_FIRM)
 
 
 def signing_in_samples() -> Iterator[Sample]:
@@ -312,7 +318,7 @@ class Gallery:
             return Response(f"<!doctype html><title>Gallery</title><ol>{links}</ol>", media_type="text/html")
 
         @get("/gallery/page/{name:str}", sync_to_thread=False)
-        def show(name: str) -> Response[str]:
+        def show(name: FromPath[str]) -> Response[str]:
             referrer = REFERRER_NONE if name.startswith("grant") else REFERRER_SAME_ORIGIN
             headers = security_headers(over_https=False, referrer=referrer)
             return Response(self.html(name), media_type="text/html", headers=headers)
@@ -322,11 +328,11 @@ class Gallery:
             return Response(LOGO, media_type="image/svg+xml")
 
         @get("/customer/firm/{file:str}", sync_to_thread=False)
-        def firm(file: str) -> Response[str]:
+        def firm(file: FromPath[str]) -> Response[str]:
             return Response(accent_css(ACCENTS[file.removesuffix(".css")]), media_type="text/css")
 
-        @get(paths.payment("{payment_id:str}", "status").replace("%7B", "{").replace("%7D", "}").replace("%3A", ":"))
-        async def status(payment_id: str) -> dict[str, Any]:
+        @get(["/customer/payments/{id:str}/status", "/customer/shares/{id:str}/status"])
+        async def status() -> dict[str, Any]:
             answer = self.pages.payment_answer("en", paying.PayStage.CHECKING, LAST.name)
             return {"text": answer.text, "final": answer.final}
 
@@ -369,18 +375,59 @@ CHROMIUM_ARGS = [
 ]
 
 
+STILL = {"grant", "fragment", "pay-hand-over"}  # pages that go on by themselves: pictured as they are without JavaScript
+WEBP_QUALITY = 20
+WIDE_SCALE = 0.75  # of the pictures at 1280 px, which hold much empty paper
+
+
 async def _serve(port: int) -> None:
     async with serving(Gallery(), port) as address:
         print(f"{address}/gallery")  # noqa: T201 -- what whoever started it wants to know
         await asyncio.Event().wait()
 
 
+async def _picture(folder: Path, names: list[str]) -> None:
+    gallery = Gallery()
+    async with serving(gallery) as address, async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        for width, scheme in itertools.product((360, 1280), ("light", "dark")):
+            into = folder / f"portal-{width}-{scheme}"
+            into.mkdir(parents=True, exist_ok=True)
+            for still in (False, True):
+                context = await browser.new_context(
+                    viewport={"width": width, "height": 720}, color_scheme=scheme, java_script_enabled=not still
+                )
+                page = await context.new_page()
+                for name in names or gallery.samples:
+                    if (name in STILL) == still:
+                        await page.goto(f"{address}/gallery/page/{name}")
+                        (into / f"{name}.webp").write_bytes(await _webp(page, WIDE_SCALE if width > 360 else 1))
+                await context.close()
+        await browser.close()
+
+
+async def _webp(page: Page, scale: float) -> bytes:
+    """Take the whole page as WebP, which only the DevTools protocol offers: a fifth of a PNG."""
+    session = await page.context.new_cdp_session(page)
+    size = (await session.send("Page.getLayoutMetrics"))["cssContentSize"]
+    clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": scale}
+    options = {"format": "webp", "quality": WEBP_QUALITY, "clip": clip, "captureBeyondViewport": True}
+    picture = await session.send("Page.captureScreenshot", options)
+    await session.detach()
+    return base64.b64decode(picture["data"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--serve", type=int, metavar="PORT")
+    parser.add_argument("--serve", type=int, metavar="PORT", help="show the gallery until stopped")
+    parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="keep pictures of every page there")
+    parser.add_argument("names", nargs="*", help="only these pages")
     arguments = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(arguments.serve))
+        if arguments.screenshots:
+            asyncio.run(_picture(arguments.screenshots, arguments.names))
+        else:
+            asyncio.run(_serve(arguments.serve or 0))
 
 
 if __name__ == "__main__":

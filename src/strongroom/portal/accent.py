@@ -46,10 +46,7 @@ _DARK: Final = Ground(Colour(0x24, 0x27, 0x2D), Colour(0x12, 0x13, 0x16), away=1
 def accent_css(accent: str) -> str:
     """Return the stylesheet of a firm whose accent is `#rrggbb`. Raise ValueError for anything else."""
     colour = parse_colour(accent)
-    return (
-        f":root{{{_properties(colour, _LIGHT)}}}\n"
-        f"@media (prefers-color-scheme:dark){{:root{{{_properties(colour, _DARK)}}}}}\n"
-    )
+    return f":root{{{_properties(colour, _LIGHT)}}}\n@media (prefers-color-scheme:dark){{:root{{{_properties(colour, _DARK)}}}}}\n"
 
 
 def parse_colour(text: str) -> Colour:

@@ -208,6 +208,15 @@ class Receipt:
     payer: str | None = None  # "account ending 4321" is made from the four digits
 
 
+@dataclass(frozen=True, slots=True)
+class ReturnHandOver:
+    """Hands the bank's answer from the bank's form post to a form post of ours, which carries this browser's cookies."""
+
+    template: ClassVar[str] = "hand_over.html"
+    post_url: str
+    fields: tuple[tuple[str, str], ...]
+
+
 class ElsewhereState(StrEnum):
     """What another browser may be told, without personal data."""
 

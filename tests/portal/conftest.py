@@ -1,0 +1,8 @@
+"""Lets the portal's tests import the gallery that stands beside them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
