@@ -13,7 +13,7 @@ from strongroom.access.store import firms as store
 from strongroom.kit import audit
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.errors import FieldError, Invalid, NotFound
-from strongroom.kit.ids import new_id
+from strongroom.kit.ids import is_id, new_id
 from strongroom.kit.recent import Recent
 
 
@@ -36,6 +36,8 @@ class Firms:
         """Return a firm as it was at most half a second ago. Raise NotFound."""
         if held := self._recent.find(firm_id):
             return held
+        if not is_id(firm_id):
+            raise NotFound
         began_at = time.monotonic()
         async with self._db.transaction(firm_id) as tx:
             firm = await store.find(tx, firm_id)
@@ -53,6 +55,8 @@ class Firms:
 
     async def find(self, firm_id: str) -> Firm | None:
         """Return a firm, or None; for ids that anybody may have typed."""
+        if not is_id(firm_id):
+            return None
         try:
             return await self.get(firm_id)
         except NotFound:
@@ -64,6 +68,7 @@ class Firms:
 
     async def change(self, actor: str, firm_id: str, changes: Mapping[str, Any], *, name: str | None = None) -> Firm:
         """Change some settings, and the name if given. Raise NotFound, or Invalid that names what cannot be accepted."""
+        await self.get(firm_id)
         async with self._db.transaction(firm_id) as tx:
             firm = await store.find(tx, firm_id, for_update=True)
             if firm is None:

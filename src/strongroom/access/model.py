@@ -67,6 +67,7 @@ class FirmSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     registered_name: Annotated[str, Meta(max_length=140, description="Name in the public register")] = ""
     registered_number: Annotated[str, Meta(max_length=40, description="Number in the public register")] = ""
     phone: Annotated[str, Meta(max_length=40, description="Number that customers may call")] = ""
+    address: Annotated[str, Meta(max_length=280, description="Registered address, as customers read it")] = ""
     role_text: Annotated[str, Meta(max_length=280, description="What the firm is, as customers read it")] = ""
 
 

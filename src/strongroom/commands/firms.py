@@ -1,0 +1,67 @@
+"""`strongroom firms`: the tenants."""
+
+from __future__ import annotations
+
+from typing import Annotated, get_args
+
+import msgspec
+from cyclopts import App, Parameter
+
+from strongroom.access.firms import Firms, list_firms
+from strongroom.access.model import FirmSettings
+from strongroom.commands.desk import Failed, open_desk, operator, say, say_fields, say_table, show_time
+
+app = App(name="firms", help="Make, list, show and set firms.")
+
+FirmId = Annotated[str | None, Parameter(name="--firm", help="The firm (frm-…); not needed while there is only one")]
+
+
+@app.command
+async def create(name: Annotated[str, Parameter(help="The firm's name, as its customers know it")]) -> None:
+    """Make a firm."""
+    async with open_desk() as desk:
+        firm = await Firms(desk.db).create(operator(), name)
+    say_fields({"firm": firm.id})
+
+
+@app.command(name="list")
+async def list_all() -> None:
+    """List all firms."""
+    async with open_desk() as desk:
+        firms = await list_firms(desk.worker_db)
+    say_table(("firm", "name", "made"), [(firm.id, firm.name, show_time(firm.created_at)) for firm in firms])
+
+
+@app.command
+async def show(*, firm: FirmId = None) -> None:
+    """Show a firm's settings with their meanings."""
+    async with open_desk() as desk:
+        found = await desk.firm(firm)
+    say_fields({"firm": found.id, "name": found.name})
+    for field in msgspec.structs.fields(FirmSettings):
+        meta = next((part for part in get_args(field.type) if isinstance(part, msgspec.Meta)), None)
+        say(f"  {field.name} = {getattr(found.settings, field.name)!r}")
+        say(f"      {meta.description if meta else ''}")
+
+
+@app.command(name="set")
+async def set_settings(
+    *changes: Annotated[str, Parameter(help="One or more of name=value, such as unique_case_ref=true")],
+    firm: FirmId = None,
+    name: Annotated[str | None, Parameter(help="A new name for the firm")] = None,
+) -> None:
+    """Change a firm's settings. They hold everywhere within a second."""
+    pairs = dict(change.partition("=")[::2] for change in changes)
+    if not (pairs or name) or any("=" not in change for change in changes):
+        raise Failed("say what to change: name=value; `strongroom firms show` lists the names")
+    async with open_desk() as desk:
+        found = await desk.firm(firm)
+        await Firms(desk.db).change(operator(), found.id, {key: _value(text) for key, text in pairs.items()}, name=name)
+    say(f"Changed {found.id}.")
+
+
+def _value(text: str) -> object:
+    """Read a value as it is typed: `none` is nothing, an object in JSON is itself, anything else is text."""
+    if text == "none":
+        return None
+    return msgspec.json.decode(text) if text.startswith("{") else text
