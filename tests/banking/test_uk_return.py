@@ -9,7 +9,7 @@ import time
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from foreign_bank import Reply, half_hash, hmac_token, jwk_of
 
 from strongroom.banking.port import BankRefused, BankSilent, BankUnavailable, Code
@@ -101,7 +101,9 @@ BROKEN_SIGNATURES = {
     "no kid": lambda claims, bank, _: jwt.encode(claims, bank.key, "PS256"),
     "a stranger's key": lambda claims, bank, stranger: jwt.encode(claims, stranger, "PS256", {"kid": bank.kid}),
     "key inside": lambda claims, _, stranger: jwt.encode(claims, stranger, "PS256", {"kid": "x", "jwk": jwk_of(stranger, "x")}),
-    "crit": lambda claims, bank, _: jwt.encode(claims, bank.key, "PS256", {"kid": bank.kid, "crit": ["x"], "x": 1}),
+    "crit unknown": lambda claims, bank, _: jwt.encode(claims, bank.key, "PS256", {"kid": bank.kid, "crit": ["x"], "x": 1}),
+    "crit of known names": lambda claims, bank, _: jwt.encode(claims, bank.key, "PS256", {"kid": bank.kid, "crit": ["kid"]}),
+    "crit a number": lambda claims, bank, _: jwt.encode(claims, bank.key, "PS256", {"kid": bank.kid, "crit": 3}),
 }
 
 
@@ -330,6 +332,14 @@ async def test_a_return_waits_for_keys_that_cannot_be_fetched(come_back, bank, c
 )
 async def test_a_key_that_should_not_sign_is_as_if_unpublished(registry, bank, order, change):
     bank.keys = [{**bank.keys[0], **change}]
+    with pytest.raises(BankSilent):
+        await registry.get_bank("oak").request_payment(order)
+
+
+@pytest.mark.filterwarnings("ignore:Key size should be")
+async def test_a_short_key_is_as_if_unpublished(registry, bank, order):
+    bank.key = rsa.generate_private_key(65537, 1024)  # noqa: S505 - too short, which is the point
+    bank.keys = [jwk_of(bank.key, bank.kid)]
     with pytest.raises(BankSilent):
         await registry.get_bank("oak").request_payment(order)
 

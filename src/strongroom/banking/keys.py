@@ -74,5 +74,4 @@ def _usable(jwk: dict[str, Any]) -> PublicKey | None:
 
 
 def _is_strong(key: PublicKey) -> bool:
-    key.check_use("sig")
     return key.public_key.key_size >= MIN_RSA_BITS if isinstance(key, RSAKey) else key.curve_name == "P-256"
