@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 from litestar import Litestar, Request, Response, get
@@ -22,9 +23,13 @@ from strongroom.kit.edge import Edge
 from strongroom.kit.http import Front
 from strongroom.kit.metrics import exposition
 from strongroom.kit.problems import exception_handlers
-from strongroom.portal import pages as portal
+from strongroom.portal.doors import Doors, Site
+from strongroom.portal.rendering import Pages
+from strongroom.portal.routes import make_router
+from strongroom.portal.views.paying import Provider, Role
+from strongroom.portal.visit import STATE as PORTAL
+from strongroom.portal.visit import Portal
 from strongroom.settings import Settings
-from strongroom.webhooks import api as webhook_api
 from strongroom.wiring import House, build
 
 HOUSE = "house"
@@ -53,15 +58,16 @@ def metrics() -> bytes:
 
 def make_app(house: House) -> Litestar:
     """Build the application over a house. Raise Undeclared when a route does not say who may call it."""
+    pages = Pages()
     app = Litestar(
         route_handlers=[
             live, ready, metrics,
-            *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(), *webhook_api.routes(),
-            *portal.routes(house),
+            *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(),
+            make_router(pages),
         ],
         guards=[Guard(house.tokens)],
         exception_handlers=exception_handlers(),
-        state=State(_state(house)),
+        state=State(_state(house, pages)),
         openapi_config=None,
         request_max_body_size=house.settings.max_body_bytes,
         logging_config=None,
@@ -70,7 +76,7 @@ def make_app(house: House) -> Litestar:
     return app
 
 
-def _state(house: House) -> dict[str, Any]:
+def _state(house: House, pages: Pages) -> dict[str, Any]:
     """Return what each face finds its use cases by."""
     return {
         HOUSE: house,
@@ -79,8 +85,28 @@ def _state(house: House) -> dict[str, Any]:
             house.db, house.vault, house.cases, house.customers, house.customer_changes, house.requests,
             house.account_requests, house.authentications, house.grants, house.receiving,
         ),
-        webhook_api.STATE: webhook_api.WebhooksApi(house.vault, house.endpoints, house.events),
+        PORTAL: Portal(_doors(house), pages),
     }  # fmt: skip
+
+
+def _doors(house: House) -> Doors:
+    settings = house.settings
+    site = Site(settings.base_url, urlsplit(settings.base_url).netloc, settings.is_https, _provider(settings))
+    return Doors(
+        site, house.vault, house.registry, house.firms, house.sessions, house.authentications, house.grants, house.desk,
+        house.requests, house.account_requests, house.payments, house.sharing, house.proofs,
+    )  # fmt: skip
+
+
+def _provider(settings: Settings) -> Provider:
+    """Return the regulated provider as pages name it; in development nobody is, and the page says so."""
+    held = settings.provider()
+    if held is None:
+        return Provider("Strongroom (development)", Role.PRETEND, "Nowhere", "nobody@example.com", "none", "nobody")
+    return Provider(
+        held.legal_name, Role(held.role), held.head_office, held.contact, held.reference_number, held.supervisor,
+        held.agent_of or "",
+    )  # fmt: skip
 
 
 def make_edge(house: House, app: Litestar) -> Edge:

@@ -17,6 +17,7 @@ from strongroom.funds.authentications import Answer, Authentications, Right, Shu
 from strongroom.funds.cases import Cases
 from strongroom.funds.customer_changes import CustomerChanges
 from strongroom.funds.customers import Customers
+from strongroom.funds.desk import Desk
 from strongroom.funds.grants import LoginGrants
 from strongroom.funds.notices import Notices
 from strongroom.funds.payment_moves import PaymentMoves
@@ -26,6 +27,8 @@ from strongroom.funds.receiving import ReceivingAccounts
 from strongroom.funds.requests import CreditRequests
 from strongroom.funds.results import Results
 from strongroom.funds.share_moves import ShareMoves
+from strongroom.funds.share_proofs import ShareProofs
+from strongroom.funds.share_seals import ShareSeals
 from strongroom.funds.share_steps import ShareSteps
 from strongroom.funds.sharing import Sharing
 from strongroom.kit.db import Database, Tx
@@ -43,7 +46,7 @@ APP_ROLE = "strongroom_app"
 WORKER_ROLE = "strongroom_worker"
 
 
-class LoginChallenges:
+class CustomerChallenges:
     """Lets the funds context use strong authentication without knowing it: translates one's words into the other's."""
 
     def __init__(self, challenges: Challenges) -> None:
@@ -52,6 +55,10 @@ class LoginChallenges:
     async def begin_login(self, tx: Tx, tenant: str, subject_hash: bytes) -> str:
         """Open a challenge that no code opens yet; return its id."""
         return await self._challenges.begin(tx, tenant, Purpose.LOGIN, subject_hash)
+
+    async def begin_share(self, tx: Tx, tenant: str, subject_hash: bytes) -> str:
+        """Open a challenge that finishes a sharing in another browser; return its id."""
+        return await self._challenges.begin(tx, tenant, Purpose.SHARE, subject_hash)
 
     async def give_codes(self, tx: Tx, tenant: str, challenge_id: str, count: int) -> list[str]:
         """Make codes for an open challenge; an empty list when it is not open."""
@@ -112,6 +119,8 @@ class House:
     payment_steps: PaymentSteps
     sharing: Sharing
     share_steps: ShareSteps
+    proofs: ShareProofs
+    desk: Desk
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -134,12 +143,16 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
     messages, texts = Messages(vault), Texts()
     customers = Customers(db, vault)
     results = Results(customers)
-    payment_moves, share_moves = PaymentMoves(results, events), ShareMoves(results, events)
+    payment_moves = PaymentMoves(results, events)
+    seals = ShareSeals(vault, customers)
+    share_moves = ShareMoves(customers, seals, results, events)
     receiving = ReceivingAccounts(db, vault, cooling_off_seconds=settings.receiving_cooling_off_seconds)
+    challenges = CustomerChallenges(Challenges(db, vault))
+    host = urlsplit(settings.base_url).hostname or ""
     notices = Notices(firms, customers, messages, texts, f"{settings.base_url}/customer")
     authentications = Authentications(
-        db, vault, firms, customers, LoginChallenges(Challenges(db, vault)), sessions, notices, messages, texts, events,
-        host=urlsplit(settings.base_url).hostname or "",
+        db, vault, firms, customers, challenges, sessions, notices, messages, texts, events,
+        host=host,
     )  # fmt: skip
     return_url = f"{settings.base_url}{RETURN_PATH}"
     return House(
@@ -167,9 +180,11 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         requests=CreditRequests(
             db, firms, customers, receiving, authentications, notices, results, payment_moves, events
         ),
-        account_requests=AccountRequests(db, firms, customers, authentications, notices, results, share_moves),
+        account_requests=AccountRequests(db, firms, authentications, notices, results, share_moves),
         payments=Payments(db, vault, registry, customers, receiving, payment_moves, return_url=return_url),
         payment_steps=PaymentSteps(db, vault, registry, customers, payment_moves),
-        sharing=Sharing(db, vault, registry, customers, share_moves, return_url=return_url),
-        share_steps=ShareSteps(db, vault, registry, customers, share_moves),
+        sharing=Sharing(db, vault, registry, seals, results, share_moves, return_url=return_url),
+        share_steps=ShareSteps(db, registry, seals, share_moves),
+        proofs=ShareProofs(db, vault, firms, customers, challenges, messages, texts, share_moves, host=host),
+        desk=Desk(db, firms, customers, receiving, results),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from strongroom.kit import audit, idempotency, limits
 from strongroom.kit.clock import refuse_moved_clock
 from strongroom.kit.db import Tx
 from strongroom.kit.jobs import Job, Runner
+from strongroom.kit.outbound import Outbound
 from strongroom.notify import jobs as notify_jobs
 from strongroom.notify.gateways.inbox import InboxGateway
 from strongroom.notify.port import Gateway
@@ -34,12 +35,12 @@ def jobs(house: House, sender: Sender, deliveries: Deliveries) -> list[Job]:
     return [
         Job("payments", house.payment_steps.step, every_seconds=0.5, woken_by_notify=True, lanes=_LANES),
         Job("shares", house.share_steps.step, every_seconds=0.5, woken_by_notify=True, lanes=_LANES),
-        Job("share closing", house.share_steps.close_due, every_seconds=2, woken_by_notify=True),
+        Job("share closing", house.share_steps.close_step, every_seconds=2, woken_by_notify=True),
         Job("login codes", house.authentications.dispatch, every_seconds=0.5, woken_by_notify=True),
         Job("credit request expiry", house.requests.expire_due, every_seconds=5),
         Job("credit request delay", house.requests.tell_slow, every_seconds=30),
         Job("account request expiry", house.account_requests.expire_due, every_seconds=5),
-        Job("shared account retention", house.account_requests.erase_due, every_seconds=3600),
+        Job("shared account retention", _erase(house), every_seconds=3600),
         Job("audit sealing", lambda: audit.seal_entries(house.db), every_seconds=0.5),
         Job("audit roots", _counted(lambda: audit.export_root(house.db, house.vault.root(), root_file)), every_seconds=60),
         *notify_jobs.jobs(sender),
@@ -61,7 +62,7 @@ def jobs(house: House, sender: Sender, deliveries: Deliveries) -> list[Job]:
 def gateways(settings: Settings) -> list[Gateway]:
     """Return the gateways that text messages leave by. Raise ValueError for one that does not exist."""
     if settings.sms_gateway == "inbox":
-        return [InboxGateway(settings.inbox_url or "")]
+        return [InboxGateway(settings.inbox_url or "", production=settings.is_production)]
     raise ValueError(f"there is no gateway {settings.sms_gateway!r} for text messages")
 
 
@@ -69,7 +70,8 @@ async def work(settings: Settings) -> None:
     """Work until told to stop, then finish what was begun."""
     house = await build(settings, role=WORKER_ROLE)
     sender = Sender(house.db, house.vault, gateways(settings))
-    deliveries = Deliveries(house.db, house.vault, allow_loopback=settings.webhook_allow_loopback)
+    outbound = Outbound(allow_loopback=settings.webhook_allow_loopback)
+    deliveries = Deliveries(house.db, house.vault, outbound)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -82,8 +84,15 @@ async def work(settings: Settings) -> None:
         await Runner(house.db, jobs(house, sender, deliveries)).run(stopping)
         await sender.finish()
         await deliveries.finish()
+        await outbound.aclose()
     finally:
         await house.close()
+
+
+def _erase(house: House) -> Callable[[], Awaitable[int]]:
+    """Return the job that erases shared accounts which nobody used."""
+    after_days = house.settings.retention_shared_accounts_days
+    return lambda: house.account_requests.erase_old(after_days=after_days)
 
 
 def _purge(house: House, forget: Callable[[Tx], Awaitable[int]]) -> Callable[[], Awaitable[int]]:

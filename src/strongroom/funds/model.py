@@ -103,10 +103,16 @@ class CreditRequest:
     last_failure_message: str | None
     frozen_at: datetime | None
     submitted_at: datetime | None
+    delayed_at: datetime | None
     completed_at: datetime | None
     received_at: datetime | None
     created_at: datetime
     changed_at: datetime
+
+    @property
+    def is_delayed(self) -> bool:
+        """True when the bank has had no final answer for a long time."""
+        return self.delayed_at is not None
 
 
 @dataclass(frozen=True, slots=True)

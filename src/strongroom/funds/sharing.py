@@ -138,6 +138,11 @@ class Sharing:
             return await self._failed(firm_id, claim.share_id, Failure.REFUSED_BY_BANK)
         return await self._record_consent(firm_id, claim.share_id, authorising)
 
+    async def is_ours(self, state: str) -> bool:
+        """True when a bank's return belongs to a share."""
+        async with self._db.transaction() as tx:
+            return await store.find_by_state(tx, self._state_hash(state)) is not None
+
     async def come_back(
         self, state: str, fields: Mapping[str, str], browser_hash: bytes, context: CustomerContext | None = None
     ) -> CameBack | None:

@@ -89,10 +89,10 @@ class Assets:
         """Find a file by its hashed name."""
         return self._by_name.get(name)
 
-    def route(self) -> HTTPRouteHandler:
-        """Make the Litestar route that serves these files, to be kept by browsers for a year."""
+    def route(self, **opt: str) -> HTTPRouteHandler:
+        """Make the Litestar route that serves these files, to be kept by browsers for a year; `opt` goes to the handler."""
 
-        @get(f"{self._prefix}/{{name:str}}", include_in_schema=False, sync_to_thread=False)
+        @get(f"{self._prefix}/{{name:str}}", include_in_schema=False, sync_to_thread=False, opt=opt)
         def serve_static(name: FromPath[str]) -> Response[bytes]:
             asset = self.find(name)
             if asset is None:

@@ -94,7 +94,8 @@ async def count_live_requests(tx: Tx, firm_id: str, case_id: str) -> int:
     return count
 
 
-_CUSTOMER = "id, case_id, data_key_sealed, personal_sealed, opened_at, created_at, phone_usable_from, phone_hash, identity_hash"
+_CUSTOMER = """id, case_id, data_key_sealed, personal_sealed, opened_at, created_at, phone_hash, identity_hash,
+               nullif(phone_usable_from, '-infinity') AS phone_usable_from"""
 
 
 async def find_customer_row(tx: Tx, firm_id: str, customer_id: str, *, lock: bool = False) -> asyncpg.Record | None:

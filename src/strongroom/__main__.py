@@ -1,0 +1,7 @@
+"""`python -m strongroom` is the command `strongroom`."""
+
+from __future__ import annotations
+
+from strongroom.cli import main
+
+main()

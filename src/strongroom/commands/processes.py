@@ -1,0 +1,79 @@
+"""`strongroom serve`, `worker`, `migrate`, `dev` and `inbox`: the processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import uvicorn
+from cyclopts import App, Parameter
+
+from strongroom import app as web
+from strongroom import worker
+from strongroom.commands.desk import Failed, say
+from strongroom.inbox import create_inbox
+from strongroom.kit.log import configure_logging
+from strongroom.kit.migrate import MigrationError, migrate, missing_migrations
+from strongroom.settings import Environment, Settings, load_settings
+
+_DEVELOPMENT_FOLDER = Path("var")
+
+
+def add_to(app: App) -> None:
+    """Add these commands to the command line."""
+    app.command(serve)
+    app.command(work, name="worker")
+    app.command(migrate_database, name="migrate")
+    app.command(develop, name="dev")
+    app.command(inbox)
+
+
+def serve() -> None:
+    """Serve the API and the customers' website until told to stop. Several may run."""
+    settings = _ready_settings()
+    asyncio.run(web.serve(settings))
+
+
+def work() -> None:
+    """Carry payments on, send messages and webhooks, seal the audit, until told to stop. Several may run."""
+    settings = _ready_settings()
+    asyncio.run(worker.work(settings))
+
+
+def migrate_database() -> None:
+    """Bring the database's tables up to this version. Safe to run again and by several at once."""
+    settings = load_settings(os.environ)
+    try:
+        applied = asyncio.run(migrate(settings.migration_url))
+    except MigrationError as error:
+        raise Failed(str(error)) from error
+    say("\n".join(f"applied {name}" for name in applied) or "nothing to do: the database is up to date")
+
+
+def develop(
+    *,
+    reset: Annotated[bool, Parameter(help="Empty the folder first: every case, key and message of earlier runs.")] = False,
+    folder: Annotated[Path, Parameter(help="Where everything is kept between runs.")] = _DEVELOPMENT_FOLDER,
+    port: Annotated[int, Parameter(help="The port of the website; the next free one when it is taken.")] = 8000,
+) -> int:
+    """Run the whole thing on this machine: embedded PostgreSQL, web, worker, model bank, message inbox and a demo firm."""
+    from strongroom import dev  # noqa: PLC0415  # the embedded PostgreSQL is installed for development only
+
+    return dev.run(folder, reset=reset, port=port)
+
+
+def inbox(*, file: Path, port: int = 8025, host: str = "127.0.0.1") -> None:
+    """Show text messages on a local page instead of sending them; for development only."""
+    production = os.environ.get("STRONGROOM_ENVIRONMENT", Environment.PRODUCTION) == Environment.PRODUCTION
+    uvicorn.run(create_inbox(file, production=production), host=host, port=port, log_level="warning", access_log=False)
+
+
+def _ready_settings() -> Settings:
+    """Return the settings of a process that serves: logging configured, the database's tables up to date."""
+    settings = load_settings(os.environ)
+    configure_logging(readable=not settings.is_production, level=settings.log_level)
+    if missing := asyncio.run(missing_migrations(settings.database_url.reveal())):
+        raise Failed(f"the database lacks {', '.join(missing)}; run `strongroom migrate` first")
+    return settings

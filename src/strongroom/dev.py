@@ -1,0 +1,281 @@
+"""`make run`: an embedded PostgreSQL, the web process, the worker, the model bank and the message inbox, and a demo firm.
+
+Everything is kept under one folder (`var`), so that stopping, killing and starting again loses nothing; `--reset` empties it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from strongroom.dev_demo import Demo, ensure_demo
+from strongroom.dev_parts import Part, PartFailed, Parts, free_port
+from strongroom.embedded import EmbeddedPostgres
+from strongroom.kit.migrate import migrate
+from strongroom.kit.rootkeys import FileKeeper
+from strongroom.settings import load_settings
+
+_WATCH_SECONDS = 0.5
+
+
+class AlreadyRunning(Exception):
+    """Another `make run` uses the folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the parts listen."""
+
+    web: int
+    bank_pages: int
+    bank_api: int
+    inbox: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folder and what is in it."""
+
+    folder: Path
+
+    @property
+    def postgres(self) -> Path:
+        """The database's own folder."""
+        return self.folder / "postgres"
+
+    @property
+    def bank(self) -> Path:
+        """The model bank's keys and files."""
+        return self.folder / "bank"
+
+    @property
+    def report(self) -> Path:
+        """What scripts read: addresses and the demo client."""
+        return self.folder / "dev.json"
+
+    @property
+    def keys(self) -> Path:
+        """The root keys."""
+        return self.folder / "keys.json"
+
+    def log(self, part: str) -> Path:
+        """The log of a part."""
+        return self.folder / "log" / f"{part}.log"
+
+
+def run(folder: Path, *, reset: bool = False, port: int = 8000) -> int:
+    """Run everything until Ctrl-C; return the exit code."""
+    place = Place(folder.resolve())
+    place.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _only_one(place):
+            if reset:
+                _empty(place)
+            return _run(place, port)
+    except AlreadyRunning as error:
+        _say(str(error))
+        return 1
+    except (PartFailed, subprocess.CalledProcessError) as error:
+        _say(f"\nCould not start: {error}")
+        return 1
+
+
+def _run(place: Place, wanted_port: int) -> int:
+    started_at = time.monotonic()
+    stopping = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stopping.set())
+    _step("Starting PostgreSQL")
+    with EmbeddedPostgres(place.postgres) as postgres:
+        ports = _ports(wanted_port)
+        _step("Preparing the database, keys and banks")
+        asyncio.run(_prepare_databases(postgres))
+        FileKeeper(place.keys).create()
+        _enrol(place, ports, postgres)
+        environment = _environment(place, ports, postgres)
+        demo = asyncio.run(ensure_demo(load_settings(environment), place.report))
+        parts = Parts(_parts(place, ports, environment))
+        _step("Starting web, worker, model bank and inbox")
+        try:
+            parts.start()
+            _report(place, ports, postgres, demo)
+            _say(_welcome(place, ports, demo, time.monotonic() - started_at))
+            _watch(parts, postgres, stopping)
+        finally:
+            _say("\nStopping …")
+            parts.stop()
+    _say("Stopped. Everything is kept; `make run` goes on where this left off.")
+    return 0
+
+
+def _watch(parts: Parts, postgres: EmbeddedPostgres, stopping: threading.Event) -> None:
+    """Start again whatever dies, until told to stop."""
+    while not stopping.wait(_WATCH_SECONDS):
+        if postgres.find_pid() is None:
+            _say("PostgreSQL stopped; starting it again")
+            postgres.start()
+        for name in parts.revive():
+            _say(f"{name} stopped; started it again")
+
+
+@contextmanager
+def _only_one(place: Place) -> Iterator[None]:
+    """Hold the folder's lock. Raise AlreadyRunning."""
+    with (place.folder / "dev.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise AlreadyRunning(
+                f"Strongroom is running here already (its addresses are in {place.report}). Stop that one with Ctrl-C first."
+            ) from None
+        yield
+
+
+def _empty(place: Place) -> None:
+    """Remove everything but the lock; a database that still runs from a killed start is stopped first."""
+    postgres = EmbeddedPostgres(place.postgres)
+    postgres.reset()
+    for path in place.folder.iterdir():
+        if path.name == "dev.lock":
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+    _step("Emptied the folder")
+
+
+def _ports(wanted: int) -> Ports:
+    """Choose ports, and say which were taken."""
+    chosen = []
+    for name, port in (("web", wanted), ("model bank", 8100), ("model bank API", 8101), ("inbox", 8025)):
+        free = free_port(port)
+        while free in chosen:
+            free = free_port(free + 1)
+        if free != port:
+            _say(f"Port {port} is taken; {name} uses {free}")
+        chosen.append(free)
+    return Ports(*chosen)
+
+
+async def _prepare_databases(postgres: EmbeddedPostgres) -> None:
+    """Create the two databases and migrate ours."""
+    connection = await asyncpg.connect(postgres.dsn())
+    try:
+        for name in ("strongroom", "modelbank"):
+            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+                await connection.execute(f"CREATE DATABASE {name}")
+    finally:
+        await connection.close()
+    await migrate(postgres.dsn("strongroom"))
+
+
+def _enrol(place: Place, ports: Ports, postgres: EmbeddedPostgres) -> None:
+    """Let the model bank play the directory: it makes its keys and ours, once, and writes the files anew."""
+    command = [
+        sys.executable, "-m", "modelbank", "enrol", "--out", str(place.bank),
+        "--pages-port", str(ports.bank_pages), "--api-port", str(ports.bank_api),
+        "--redirect-uri", f"http://localhost:{ports.web}/customer/return", "--dsn", postgres.dsn("modelbank"),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603  # our own program with our own arguments
+
+
+def _environment(place: Place, ports: Ports, postgres: EmbeddedPostgres) -> dict[str, str]:
+    return {
+        "STRONGROOM_ENVIRONMENT": "development",
+        "STRONGROOM_BASE_URL": f"http://localhost:{ports.web}",
+        "STRONGROOM_DATABASE_URL": postgres.dsn("strongroom"),
+        "STRONGROOM_KEYS_FILE": str(place.keys),
+        "STRONGROOM_AUDIT_ROOTS_FILE": str(place.folder / "audit-roots.jsonl"),
+        "STRONGROOM_BANKS_DIRECTORY": str(place.bank / "tpp.json"),
+        "STRONGROOM_SMS_GATEWAY": "inbox",
+        "STRONGROOM_INBOX_URL": f"http://127.0.0.1:{ports.inbox}",
+        "STRONGROOM_PORT": str(ports.web),
+        "STRONGROOM_WEBHOOK_ALLOW_LOOPBACK": "true",
+        "STRONGROOM_RECEIVING_COOLING_OFF_SECONDS": "0",
+    }
+
+
+def _parts(place: Place, ports: Ports, environment: dict[str, str]) -> list[Part]:
+    ours = [sys.executable, "-m", "strongroom"]
+    bank = [sys.executable, "-m", "modelbank", "serve", "--config", str(place.bank / "modelbank.json")]
+    inbox = [*ours, "inbox", "--file", str(place.folder / "inbox.jsonl"), "--port", str(ports.inbox)]
+    return [
+        Part("inbox", inbox, environment, place.log("inbox"), f"http://127.0.0.1:{ports.inbox}/messages"),
+        Part("modelbank", bank, {}, place.log("modelbank"), f"http://127.0.0.1:{ports.bank_pages}/health"),
+        Part("worker", [*ours, "worker"], environment, place.log("worker")),
+        Part("web", [*ours, "serve"], environment, place.log("web"), f"http://127.0.0.1:{ports.web}/health/ready"),
+    ]
+
+
+def _report(place: Place, ports: Ports, postgres: EmbeddedPostgres, demo: Demo) -> None:
+    """Write down what scripts need, readable by the owner only because it holds the demo client's secret."""
+    document = {
+        "base_url": f"http://localhost:{ports.web}",
+        "client_id": demo.client_id,
+        "client_secret": demo.client_secret,
+        "firm_id": demo.firm_id,
+        "inbox_url": f"http://localhost:{ports.inbox}",
+        "modelbank_url": f"http://localhost:{ports.bank_pages}",
+        "postgres_dsn": postgres.dsn("strongroom"),
+    }
+    fresh = place.report.with_suffix(".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        json.dump(document, out, indent=2)
+    fresh.replace(place.report)
+
+
+def _welcome(place: Place, ports: Ports, demo: Demo, seconds: float) -> str:
+    """Return what a visitor reads first: addresses, the demo client, and the worked example ready to paste."""
+    base = f"http://localhost:{ports.web}"
+    return f"""
+Strongroom is ready ({seconds:.1f} s). Nothing here is real: pretend banks, pretend messages, pretend money.
+
+  API and customer website   {base}    (API documentation: {base}/api/doc)
+  Message inbox              http://localhost:{ports.inbox}
+  Model bank                 http://localhost:{ports.bank_pages}
+
+  client id      {demo.client_id}
+  client secret  {demo.client_secret}
+  (also in {place.report})
+
+The worked example, ready to paste into another terminal:
+
+  BASE_URL={base}
+  TOKEN=$(curl -s $BASE_URL/token -H 'Content-Type: application/json' \\
+    -d '{{"grant_type":"client_credentials","client_id":"{demo.client_id}","client_secret":"{demo.client_secret}"}}' \\
+    | python3 -c 'import json,sys; print(json.load(sys.stdin)["access_token"])')
+  CASE=$(curl -s $BASE_URL/api/1.0/cases -H "Authorization: Bearer $TOKEN" -d '{{
+    "caseRef": "SC0001.1", "customers": [{{"name": "Test Name", "email": "docs@example.com",
+    "dateOfBirth": "1980-01-01", "phone": "447300000001"}}]}}' | python3 -c 'import json,sys; print(json.load(sys.stdin)["id"])')
+  curl -s $BASE_URL/api/1.0/creditRequests -H "Authorization: Bearer $TOKEN" -d '{{
+    "caseId": "'$CASE'", "reference": "PAY001.1", "description": "Case Opening Fee", "amount": 100.0}}'
+
+Then be the customer: open the inbox, follow the link, sign in with docs@example.com and 1 January 1980, type the code from the
+inbox, choose a bank, and sign in there as `test`. To see webhooks: `.venv/bin/strongroom webhooks listen`.
+
+Ctrl-C stops everything.
+"""
+
+
+def _step(text: str) -> None:
+    _say(f"… {text}")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,81 @@
+"""The demo firm of `make run`: an API client, and a receiving account that one pretend person proposes and another approves."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import pyotp
+
+from strongroom.access.model import FirmSettings, Scope, StaffMember
+from strongroom.funds.model import AccountKind
+from strongroom.funds.receiving import NewReceivingAccount
+from strongroom.kit.crypto import Secret
+from strongroom.settings import Settings
+from strongroom.wiring import House, build
+
+_OPERATOR = "operator:make-run"
+_FIRM = "Marlow & Finch Solicitors"
+_SETTINGS = FirmSettings(
+    logo_text="Marlow & Finch",
+    registered_name="Marlow & Finch Solicitors LLP",
+    registered_number="OC000000 (pretend)",
+    address="1 Example Street, London",
+    phone="020 7946 0000",
+    role_text="A pretend firm of solicitors, made for trying this software.",
+    accent_colour="#1b5e52",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What a visitor needs to be the firm's developer."""
+
+    firm_id: str
+    client_id: str
+    client_secret: str
+
+
+async def ensure_demo(settings: Settings, kept: Path) -> Demo:
+    """Return the demo firm; make it when there is none, and a fresh secret when the kept one is gone."""
+    house = await build(settings)
+    try:
+        known = _read(kept)
+        if known and await house.firms.find(known.firm_id):
+            return known
+        return await _make(house)
+    finally:
+        await house.close()
+
+
+def _read(kept: Path) -> Demo | None:
+    """Return what the last run wrote down."""
+    try:
+        document: dict[str, Any] = msgspec.json.decode(kept.read_bytes())
+        return Demo(document["firm_id"], document["client_id"], document["client_secret"])
+    except (OSError, msgspec.DecodeError, KeyError, TypeError):
+        return None
+
+
+async def _make(house: House) -> Demo:
+    firm = await house.firms.create(_OPERATOR, _FIRM, _SETTINGS)
+    client = await house.clients.create(_OPERATOR, firm.id, "Demo client", [*Scope])
+    proposer = await _member(house, firm.id, "Avery Finch", "avery@example.com")
+    approver = await _member(house, firm.id, "Robin Marlow", "robin@example.com")
+    account = NewReceivingAccount("Marlow & Finch Client Account", "200052", "55779911", AccountKind.CLIENT)
+    account_id = await house.receiving.propose(proposer, account)
+    await house.receiving.approve(approver, account_id)
+    return Demo(firm.id, client.client_id, client.secret.reveal() if client.secret else "")
+
+
+async def _member(house: House, firm_id: str, name: str, email: str) -> StaffMember:
+    """Add a pretend person and let them authenticate as themselves."""
+    password = Secret(secrets.token_urlsafe(18))
+    added = await house.staff.create(_OPERATOR, firm_id, name, email, password)
+    seed = parse_qs(urlsplit(added.totp_uri.reveal()).query)["secret"][0]
+    code = pyotp.TOTP(seed).now()
+    return await house.staff.authenticate(firm_id, email, password, Secret(code))

@@ -1,0 +1,289 @@
+"""Paying: the list of actions, choosing a bank, agreeing, going there, coming back, what became of it, the receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from strongroom.banking.port import CustomerContext
+from strongroom.funds.desk import Asked
+from strongroom.funds.errors import NoReceivingAccount, PaymentAlreadyStarted, PaymentLive, RequestEnded, RequestFrozen
+from strongroom.funds.model import Payment
+from strongroom.funds.payments import Agreement
+from strongroom.funds.states import LIVE_BEFORE_EXCHANGE, PaymentState, RequestState
+from strongroom.kit.errors import NotFound
+from strongroom.portal import paths
+from strongroom.portal.pages import shaping
+from strongroom.portal.qr import qr_svg
+from strongroom.portal.views.paying import (
+    CameBackElsewhere,
+    CheckPay,
+    ChooseBank,
+    GoToBankToPay,
+    NotPaid,
+    Paid,
+    Receipt,
+)
+from strongroom.portal.views.paying import (
+    PaymentLive as PaymentLivePage,
+)
+from strongroom.portal.views.requests import Actions, Ended, Frozen, Kind, RequestOver, Unrecognised
+from strongroom.portal.visit import AnyRequest, Visit
+
+WORDING = "pay-2026-11"  # the version of the text on the page where a customer agrees; change it with the text
+_AT_BANK_SECONDS = 900
+_SESSION: dict[str, Any] = {"session": "the handler asks for it"}
+_PASS: dict[str, Any] = {"session": "a session, or the browser's pass for this one attempt"}
+
+
+@get(paths.ACTIONS, opt=_SESSION)
+async def actions(request: AnyRequest) -> Response[Any]:
+    """List what the customer is asked to do, firm by firm."""
+    visit = Visit(request)
+    seen = await visit.house.desk.everything(await visit.records())
+    firms = {one.firm.id: one.firm for one in seen}
+    only = next(iter(firms.values())) if len(firms) == 1 else None
+    return await visit.page(Actions(shaping.firm_actions(seen)), firm=only)
+
+
+@get("/customer/pay/{request_id:str}", opt=_SESSION)
+async def choose_bank(request: AnyRequest, request_id: FromPath[str], q: str = "") -> Response[Any]:
+    """List the banks, most used first, those out of reach with the reason."""
+    visit = Visit(request)
+    asked = await visit.house.desk.credit_request(await visit.records(), request_id)
+    if other := _elsewhere(asked):
+        return await other(visit)
+    last = await visit.house.desk.last_bank(asked.firm.id, asked.customer_id)
+    banks = shaping.bank_list(
+        visit.house.registry.list_banks(), q[:60], paths.pay(request_id), last, lambda bank: paths.pay_check(request_id, bank)
+    )
+    qr = qr_svg(f"{visit.house.site.base_url}{paths.pay(request_id)}")
+    view = ChooseBank(request_id, shaping.slip(asked), banks, asked.request.expires_at, qr)
+    return await visit.page(view, firm=asked.firm)
+
+
+@get("/customer/pay/{request_id:str}/check", opt=_SESSION)
+async def check(request: AnyRequest, request_id: FromPath[str], bank: str = "", unreachable: bool = False) -> Response[Any]:
+    """Show what the customer is about to agree to."""
+    visit = Visit(request)
+    asked = await visit.house.desk.credit_request(await visit.records(), request_id)
+    if other := _elsewhere(asked):
+        return await other(visit)
+    listing = visit.house.registry.get_listing(bank)
+    view = CheckPay(
+        request_id, shaping.slip(asked), bank, listing.name, datetime.now(UTC).date(), visit.house.site.provider,
+        bank_unreachable=unreachable,
+    )  # fmt: skip
+    return await visit.page(view, firm=asked.firm)
+
+
+@post("/customer/pay/{request_id:str}/check", status_code=303, opt=_SESSION)
+async def agree(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
+    """Begin the payment at the bank. Pressed twice, the second press leads to the first one's payment."""
+    visit = Visit(request)
+    bank_id = (await visit.form()).get("bank", "")
+    asked = await visit.house.desk.credit_request(await visit.records(), request_id)
+    listing = visit.house.registry.get_listing(bank_id)
+    try:
+        begun = await visit.house.payments.begin(
+            asked.firm.id,
+            asked.customer_id,
+            request_id,
+            bank_id,
+            Agreement(WORDING, listing.name, visit.address),
+            CustomerContext(visit.address, visit.user_agent),
+        )
+    except PaymentAlreadyStarted as live:
+        return visit.go(await _to_live(visit, asked, live.payment_id))
+    except (RequestEnded, RequestFrozen, NoReceivingAccount):
+        return visit.go(paths.pay(request_id))
+    if begun.url is None:
+        return visit.go(f"{paths.pay_check(request_id, bank_id)}&unreachable=true")
+    visit.remember_pass("payment", asked.firm.id, begun.payment_id)
+    await visit.pause(_AT_BANK_SECONDS)
+    return visit.go(paths.payment(begun.payment_id, "go"))
+
+
+@get("/customer/payments/{payment_id:str}/go", opt=_SESSION)
+async def go_to_bank(request: AnyRequest, payment_id: FromPath[str]) -> Response[Any]:
+    """Say where the customer is being sent; the link, and after a while the page itself, goes on."""
+    visit = Visit(request)
+    asked, payment = await visit.house.desk.payment(await visit.records(), payment_id)
+    url = await visit.house.payments.bank_url(asked.firm.id, asked.customer_id, payment_id)
+    if url is None:
+        return visit.go(paths.payment(payment_id))
+    await visit.pause(_AT_BANK_SECONDS)
+    name = shaping.bank_name(visit.house.registry, payment.bank_id)
+    return await visit.page(GoToBankToPay(payment_id, shaping.slip(asked), name, url), firm=asked.firm)
+
+
+@get("/customer/payments/{payment_id:str}", opt=_PASS)
+async def show_payment(request: AnyRequest, payment_id: FromPath[str]) -> Response[Any]:
+    """Show where a payment stands: live, or what became of it."""
+    visit = Visit(request)
+    session = await visit.find_session()
+    if session is None:
+        return await _show_without_session(visit, payment_id)
+    try:
+        asked, payment = await visit.house.desk.payment(session.records, payment_id)
+    except NotFound:
+        return await _show_without_session(visit, payment_id)
+    name = shaping.bank_name(visit.house.registry, payment.bank_id)
+    slip = shaping.slip(asked)
+    stage = shaping.pay_stage(payment, asked.request)
+    if stage is not None:
+        live = PaymentLivePage(
+            payment_id, slip, name, stage, payment.created_at, may_choose_another=payment.state in LIVE_BEFORE_EXCHANGE
+        )
+        return await visit.page(live, firm=asked.firm)
+    if outcome := shaping.pay_outcome(payment):
+        paid = Paid(payment_id, slip, name, outcome, shaping.paid_at(payment), payment.bank_payment_id)
+        return await visit.page(paid, firm=asked.firm)
+    because = shaping.not_paid_because(payment)
+    not_paid = NotPaid(payment_id, payment.request_id, slip, payment.bank_id, name, because, payment.ended_at or payment.created_at)
+    return await visit.page(not_paid, firm=asked.firm)
+
+
+@get("/customer/payments/{payment_id:str}/status", opt=_PASS)
+async def payment_status(request: AnyRequest, payment_id: FromPath[str]) -> Response[Any]:
+    """Answer the live page's script. It is no activity of a person, so it keeps no session alive."""
+    visit = Visit(request)
+    session = await visit.find_session(touch=False)
+    firm_id = visit.find_pass("payment", payment_id)
+    if session is not None:
+        try:
+            asked, payment = await visit.house.desk.payment(session.records, payment_id)
+        except NotFound:
+            pass
+        else:
+            name = shaping.bank_name(visit.house.registry, payment.bank_id)
+            return visit.json(visit.portal.pages.payment_answer("en", shaping.pay_stage(payment, asked.request), name))
+    if firm_id is None:
+        raise NotFound
+    payment = await visit.house.payments.get(firm_id, payment_id)
+    return visit.json(visit.portal.pages.elsewhere_answer("en", shaping.elsewhere_state(payment)))
+
+
+@post("/customer/payments/{payment_id:str}/another-bank", status_code=303, opt=_SESSION)
+async def choose_another(request: AnyRequest, payment_id: FromPath[str]) -> Response[Any]:
+    """Close a payment whose code has not been used, and choose again."""
+    visit = Visit(request)
+    await visit.form()
+    asked, payment = await visit.house.desk.payment(await visit.records(), payment_id)
+    try:
+        await visit.house.payments.choose_another(asked.firm.id, asked.customer_id, payment_id)
+    except PaymentLive:
+        return visit.go(paths.payment(payment_id))
+    return visit.go(paths.pay(payment.request_id))
+
+
+@get("/customer/payments/{payment_id:str}/receipt", opt=_SESSION)
+async def receipt(request: AnyRequest, payment_id: FromPath[str]) -> Response[Any]:
+    """Show the receipt of a payment that the bank took on."""
+    visit = Visit(request)
+    asked, payment = await visit.house.desk.payment(await visit.records(), payment_id)
+    outcome = shaping.pay_outcome(payment)
+    if outcome is None:
+        return visit.go(paths.payment(payment_id))
+    payer = await visit.house.desk.payer(payment)
+    view = Receipt(
+        payment_id,
+        shaping.slip(asked),
+        shaping.bank_name(visit.house.registry, payment.bank_id),
+        outcome,
+        shaping.paid_at(payment),
+        visit.house.site.provider,
+        payment.bank_payment_id,
+        payer.account_number_last4 if payer else None,
+    )
+    return await visit.page(view, firm=asked.firm)
+
+
+@get("/customer/unrecognised/{request_id:str}", opt=_SESSION)
+async def ask_unrecognised(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
+    """Ask whether a request is really to be frozen."""
+    visit = Visit(request)
+    records = await visit.records()
+    if request_id.startswith("csp-"):
+        asked = await visit.house.desk.credit_request(records, request_id)
+        view = Unrecognised(
+            request_id, Kind.PAY, paths.ACTIONS, asked.request.description, asked.request.amount_minor, asked.request.currency
+        )
+        return await visit.page(view, firm=asked.firm)
+    to_share = await visit.house.desk.account_request(records, request_id)
+    return await visit.page(Unrecognised(request_id, Kind.SHARE, paths.ACTIONS), firm=to_share.firm)
+
+
+@post("/customer/unrecognised/{request_id:str}", status_code=200, opt=_SESSION)
+async def freeze(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
+    """Freeze the request and tell the firm."""
+    visit = Visit(request)
+    await visit.form()
+    records = await visit.records()
+    now = datetime.now(UTC)
+    if request_id.startswith("csp-"):
+        asked = await visit.house.desk.credit_request(records, request_id)
+        try:
+            await visit.house.requests.freeze(asked.firm.id, asked.customer_id, request_id)
+        except PaymentLive:
+            return visit.go(paths.pay(request_id))
+        return await visit.page(Frozen(Kind.PAY, now), firm=asked.firm)
+    to_share = await visit.house.desk.account_request(records, request_id)
+    await visit.house.account_requests.freeze(to_share.firm.id, to_share.customer_id, request_id)
+    return await visit.page(Frozen(Kind.SHARE, now), firm=to_share.firm)
+
+
+def routes() -> list[HTTPRouteHandler]:
+    """Return the handlers of this file."""
+    return [
+        actions, choose_bank, check, agree, go_to_bank, show_payment, payment_status, choose_another, receipt,
+        ask_unrecognised, freeze,
+    ]  # fmt: skip
+
+
+def _elsewhere(asked: Asked) -> Callable[[Visit], Awaitable[Response[Any]]] | None:
+    """Return how to answer when the request cannot be paid now: frozen, over, or already being paid."""
+    request, latest = asked.request, asked.latest
+
+    async def frozen(visit: Visit) -> Response[Any]:
+        return await visit.page(Frozen(Kind.PAY, request.frozen_at or request.changed_at), firm=asked.firm)
+
+    async def over(visit: Visit) -> Response[Any]:
+        ended = Ended.EXPIRED if request.state is RequestState.EXPIRED else Ended.CANCELLED
+        return await visit.page(RequestOver(Kind.PAY, ended, request.changed_at), firm=asked.firm, status=410)
+
+    async def live(visit: Visit) -> Response[Any]:
+        assert latest is not None  # noqa: S101  # chosen only when there is one
+        return visit.go(await _to_live(visit, asked, latest.id))
+
+    if request.frozen_at is not None:
+        return frozen
+    if request.state in {RequestState.EXPIRED, RequestState.CANCELLED}:
+        return over
+    if request.state is not RequestState.REQUESTED and latest is not None:
+        return live
+    return None
+
+
+async def _to_live(visit: Visit, asked: Asked, payment_id: str) -> str:
+    """Return where a live payment of this customer is shown; another customer's is not theirs to see."""
+    payment = await visit.house.payments.get(asked.firm.id, payment_id)
+    if payment.customer_id != asked.customer_id:
+        return paths.ACTIONS
+    return paths.payment(payment_id, "go" if payment.state is PaymentState.AWAITING else "")
+
+
+async def _show_without_session(visit: Visit, payment_id: str) -> Response[Any]:
+    """Show the state of the one payment that this browser came back with, without names or amounts."""
+    firm_id = visit.find_pass("payment", payment_id)
+    if firm_id is None:
+        await visit.session()  # says that the session has ended, or asks to sign in
+        raise NotFound
+    payment: Payment = await visit.house.payments.get(firm_id, payment_id)
+    view = CameBackElsewhere(shaping.elsewhere_state(payment), paths.payment(payment_id, "status"))
+    return await visit.page(view, firm=await visit.house.firms.find(firm_id))

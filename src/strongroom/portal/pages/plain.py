@@ -1,0 +1,67 @@
+"""Pages that anybody may read, the firm's colours, and the website's files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+
+from strongroom.access.model import Firm
+from strongroom.kit.errors import NotFound
+from strongroom.portal import paths
+from strongroom.portal.accent import accent_css
+from strongroom.portal.pages.signing_in import known_firm
+from strongroom.portal.views.plain import FirmDetails, Genuine, Help, Privacy
+from strongroom.portal.visit import AnyRequest, Visit
+
+_OPEN: dict[str, Any] = {"public": "anybody may read this"}
+_CSS_SECONDS = 300
+
+
+@get("/customer/genuine", opt=_OPEN)
+async def genuine(request: AnyRequest, firm: str | None = None) -> Response[Any]:
+    """Say how to check that a message is genuine."""
+    visit = Visit(request)
+    known = await known_firm(visit, firm)
+    return await visit.page(Genuine(visit.house.site.host, _details(known) if known else None), firm=known)
+
+
+@get(paths.HELP, opt=_OPEN)
+async def help_page(request: AnyRequest) -> Response[Any]:
+    """Show help."""
+    visit = Visit(request)
+    return await visit.page(Help(), firm=await known_firm(visit, None))
+
+
+@get(paths.PRIVACY, opt=_OPEN)
+async def privacy(request: AnyRequest) -> Response[Any]:
+    """Say what cookies are for and who answers."""
+    visit = Visit(request)
+    provider = visit.house.site.provider
+    return await visit.page(Privacy(provider.name, provider.contact), firm=await known_firm(visit, None))
+
+
+@get("/customer/firm/{name:str}", opt=_OPEN)
+async def firm_css(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
+    """Return the stylesheet with one firm's accent colour."""
+    visit = Visit(request, may_name_browser=False)
+    firm = await visit.house.firms.find(name.removesuffix(".css"))
+    if firm is None or not name.endswith(".css"):
+        raise NotFound
+    return Response(
+        accent_css(firm.settings.accent_colour).encode(),
+        media_type="text/css; charset=utf-8",
+        headers={"Cache-Control": f"public, max-age={_CSS_SECONDS}", "X-Content-Type-Options": "nosniff"},
+    )
+
+
+def routes() -> list[HTTPRouteHandler]:
+    """Return the handlers of this file."""
+    return [genuine, help_page, privacy, firm_css]
+
+
+def _details(firm: Firm) -> FirmDetails:
+    settings = firm.settings
+    return FirmDetails(settings.registered_name or firm.name, settings.registered_number, settings.address, settings.role_text)
