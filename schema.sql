@@ -469,6 +469,8 @@ CREATE TABLE public.shares (
     expires_at timestamp with time zone NOT NULL,
     created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
     changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    challenge_id text,
+    grant_sealed bytea,
     CONSTRAINT shares_state_check CHECK ((state = ANY (ARRAY['requesting'::text, 'awaiting'::text, 'unproven'::text, 'returned'::text, 'reading'::text, 'choosing'::text, 'shared'::text, 'declined'::text, 'abandoned'::text, 'closed'::text, 'failed'::text])))
 );
 ALTER TABLE ONLY public.shares FORCE ROW LEVEL SECURITY;
@@ -723,6 +725,7 @@ CREATE UNIQUE INDEX reviews_one_open ON public.reviews USING btree (firm_id, sub
 CREATE INDEX shares_by_customer ON public.shares USING btree (firm_id, customer_id, created_at);
 CREATE INDEX shares_closing ON public.shares USING btree (close_due_at) WHERE (close_due_at IS NOT NULL);
 CREATE INDEX shares_due ON public.shares USING btree (due_at) WHERE (due_at IS NOT NULL);
+CREATE INDEX shares_erasable ON public.shares USING btree (shared_at) WHERE (details_sealed IS NOT NULL);
 CREATE UNIQUE INDEX shares_one_live ON public.shares USING btree (firm_id, request_id, customer_id) WHERE (state <> ALL (ARRAY['declined'::text, 'abandoned'::text, 'closed'::text, 'failed'::text]));
 CREATE UNIQUE INDEX staff_members_by_email ON public.staff_members USING btree (firm_id, email_hash) WHERE (state <> 'disabled'::text);
 CREATE INDEX webhook_deliveries_by_event ON public.webhook_deliveries USING btree (firm_id, event_id, place);
