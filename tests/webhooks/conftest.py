@@ -82,7 +82,7 @@ class House:
         """Run the jobs as a worker does."""
         deliveries = self.deliveries()
         stopping = asyncio.Event()
-        runner = asyncio.create_task(Runner(self.worker, jobs(self.sequencer, deliveries)).run(stopping))
+        runner = asyncio.create_task(Runner(self.worker, jobs(Events(self.worker, self.vault), deliveries)).run(stopping))
         await asyncio.sleep(0.2)  # until it listens
         yield deliveries
         stopping.set()

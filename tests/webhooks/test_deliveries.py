@@ -8,6 +8,7 @@ import pytest
 
 from strongroom.kit.jobs import Runner
 from strongroom.kit.outbound import Outbound
+from strongroom.webhooks.events import Events
 from strongroom.webhooks.jobs import jobs
 from strongroom.webhooks.model import DeliveryOutcome, EventType
 from strongroom.webhooks.schedule import PAUSES_SECONDS, Attempt, pause_after, read_retry_after
@@ -344,7 +345,7 @@ async def test_a_stopping_worker_finishes_what_it_is_sending(house: House) -> No
         await house.publish()
         deliveries = house.deliveries()
         stopping = asyncio.Event()
-        runner = asyncio.create_task(Runner(house.worker, jobs(house.sequencer, deliveries)).run(stopping))
+        runner = asyncio.create_task(Runner(house.worker, jobs(Events(house.worker, house.vault), deliveries)).run(stopping))
         await receiver.wait_for(1)
         stopping.set()
         await runner
@@ -365,7 +366,7 @@ async def test_replay_sends_one_event_or_a_range_again(house: House) -> None:
         again = await house.events.replay_range(FIRM, after=1, through=3, actor="tester", endpoint_id=first.endpoint.id)
         assert again.deliveries == 2
         await house.deliver()
-    assert [got.headers["webhook-id"] for got in one.got[5:]] == ids[1:3]
+    assert {got.headers["webhook-id"] for got in one.got[5:]} == set(ids[1:3])
     assert two.got == []
     assert len(await house.events.deliveries_of(FIRM, ids[1])) == 3
 

@@ -54,10 +54,11 @@ class Tried:
 class Deliveries:
     """Sends what is due to endpoints. Runs as the worker's role."""
 
-    def __init__(self, db: Database, vault: Vault, outbound: Outbound) -> None:
+    def __init__(self, db: Database, vault: Vault, outbound: Outbound | None = None, *, allow_loopback: bool = False) -> None:
+        """Take a door of one's own, or open one to public addresses (in development to localhost too)."""
         self._db = db
         self._vault = vault
-        self._outbound = outbound
+        self._outbound = outbound or Outbound(allow_loopback=allow_loopback)
         self._flight = InFlight("webhook", _AT_ONCE, old_at_most=_HANGING_AT_ONCE)
 
     async def send_due(self) -> int:

@@ -23,7 +23,7 @@ from strongroom.webhooks.signature import generate_secret, write_public_key
 from strongroom.webhooks.store import endpoints as store
 
 MAX_ENDPOINTS = 20
-OVERLAP_SECONDS = 24 * 3600
+OVERLAP_SECONDS, OVERLAP_MAX_SECONDS = 24 * 3600, 7 * 24 * 3600
 _TABLE = "webhook_endpoints"
 
 

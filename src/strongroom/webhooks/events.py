@@ -35,6 +35,10 @@ class Events:
         self._db = db
         self._vault = vault
 
+    def sequencer(self) -> Sequencer:
+        """Return what numbers the events; it works only where the database role is the worker's."""
+        return Sequencer(self._db)
+
     async def publish(
         self,
         tx: Tx,
