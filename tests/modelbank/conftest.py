@@ -162,8 +162,9 @@ async def agree_payment(tpp: Tpp, browser: Browser, username: str = "alex", amou
 
 async def wait_for_status(tpp: Tpp, payment_id: str, *statuses: str) -> dict[str, Any]:
     token = await tpp.client_token("payments")
+    data: dict[str, Any] = {}
     for _ in range(100):
-        data: dict[str, Any] = (await tpp.get(f"pisp/domestic-payments/{payment_id}", token)).json()["Data"]
+        data = (await tpp.get(f"pisp/domestic-payments/{payment_id}", token)).json()["Data"]
         if data["Status"] in statuses:
             return data
         await asyncio.sleep(0.05)

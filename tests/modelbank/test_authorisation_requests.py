@@ -51,7 +51,7 @@ async def test_a_request_signed_by_a_stranger_goes_nowhere(tpp: Tpp, browser: Br
         tpp.sign(claims, key=STRANGERS_KEY),
         tpp.sign(claims, kid="unknown"),
         tpp.sign(claims, alg="RS256"),
-        jwt.encode(claims, None, algorithm="none", headers={"kid": tpp.kid}),
+        jwt.encode(claims, "", algorithm="none", headers={"kid": tpp.kid}),
         "not.a.token",
     ):
         await browser.open(f"/authorize?{tpp.authorize_query(claims, request)}")

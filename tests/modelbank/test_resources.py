@@ -229,7 +229,7 @@ async def test_funds_are_confirmed_without_being_set_aside(tpp: Tpp, browser: Br
     for _ in range(2):
         answer = await tpp.get(f"{CONSENTS}/{agreed.consent_id}/funds-confirmation", agreed.token)
         assert answer.json()["Data"]["FundsAvailableResult"]["FundsAvailable"] is True
-    await tpp.verify_response(answer)
+        await tpp.verify_response(answer)
 
 
 async def test_money_that_is_gone_since_the_customer_agreed_rejects_the_payment(

@@ -7,11 +7,12 @@ from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.modelbank.conftest import Running
 from tests.modelbank.foreign_client import ASSERTION, REDIRECT_URI, Browser, Tpp, b64, consent_body
 
+STRANGERS_CURVE = ec.generate_private_key(ec.SECP256R1())
 STRANGERS_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 GRANT = {"grant_type": "client_credentials", "scope": "payments"}
 
@@ -49,8 +50,9 @@ async def test_an_assertion_signed_by_a_stranger_is_refused(tpp: Tpp) -> None:
         tpp.sign(claims, key=STRANGERS_KEY),
         tpp.sign(claims, kid="unknown"),
         tpp.sign(claims, alg="RS256"),
+        tpp.sign(claims, key=STRANGERS_CURVE, alg="ES256"),
         jwt.encode(claims, public, algorithm="HS256", headers={"kid": tpp.kid}),
-        jwt.encode(claims, None, algorithm="none", headers={"kid": tpp.kid}),
+        jwt.encode(claims, "", algorithm="none", headers={"kid": tpp.kid}),
     ):
         answer = await tpp.post_token(**GRANT, assertion=assertion)
         assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
