@@ -19,7 +19,7 @@ _SQL = re.compile(
 _TENANT_TABLE = r"\b(?:FROM|JOIN|INTO|UPDATE)\s+({})\b"
 _SETS_STATE = re.compile(r"\bUPDATE\b.*\bSET\b(?:(?!\bWHERE\b|\bFROM\b).)*(?<![\w.])state\s*=", re.DOTALL)
 
-SQL_AT_HOME = ("store", "kit", "database.py", "embedded.py")  # file or folder names; database.py is the model bank's own
+SQL_AT_HOME = ("store", "kit", "database.py", "embedded.py", "dev.py")  # database.py is the model bank's; dev.py makes databases
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "misc", "service", "shared", "core"}
 BROAD_CATCHERS = (
     "kit/jobs.py",  # the job runner: a row that failed stays due
