@@ -173,6 +173,7 @@ UNREADABLE = {
     "server error": lambda _: Reply(500, b'{"Errors":[{"ErrorCode":"U000"}]}'),
     "redirect": lambda _: Reply(302, b"", {"location": "https://localhost:1/"}),
     "conflict": lambda _: Reply(409, b'{"Errors":[{"ErrorCode":"U029"}]}'),
+    "conflict of another kind": lambda _: Reply(409, b'{"Errors":[{"ErrorCode":"U999"}]}'),
     "consent used": lambda _: Reply(400, b'{"Errors":[{"ErrorCode":"U009"}]}'),
 }
 

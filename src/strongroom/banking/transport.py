@@ -130,8 +130,6 @@ class Channel:
             return Answer(response.status_code, MappingProxyType(dict(response.headers)), body)
 
     async def _read(self, request: Request, response: httpx.Response) -> bytes:
-        if response.headers.get("content-encoding", "identity").lower() != "identity":
-            raise self._fault(request, "answer_encoded", sent=True)
         body = bytearray()
         async for part in response.aiter_raw():
             body += part
