@@ -35,7 +35,7 @@ CREATE INDEX messages_by_provider ON messages (gateway, provider_id) WHERE provi
 CREATE INDEX messages_by_age ON messages (created_at);
 SELECT fence('messages', 'tenant_id', true);
 GRANT SELECT, INSERT, DELETE ON messages TO strongroom_app;
-GRANT SELECT, UPDATE, DELETE ON messages TO strongroom_worker;
+GRANT SELECT, INSERT, UPDATE, DELETE ON messages TO strongroom_worker;
 
 -- The last ten times that a number was written to, newest first, over all tenants; the number itself is not here.
 CREATE TABLE message_numbers (
@@ -66,3 +66,4 @@ CREATE TABLE message_texts (
 );
 SELECT fence('message_texts', 'tenant_id', true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON message_texts TO strongroom_app;
+GRANT SELECT ON message_texts TO strongroom_worker;

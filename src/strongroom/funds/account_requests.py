@@ -81,7 +81,7 @@ class AccountRequests:
                 notify=send,
             )
             await audit.record(tx, firm_id, actor.name, AuditTag.ACCOUNT_REQUESTED, request_id, {"case": new.case_id})
-            await self._invite(tx, firm_id, actor, new.case_id, asked, request_id, send=send)
+            await self._invite(tx, firm_id, actor, new.case_id, asked, send=send)
             created = CreatedRequest(request_id)
             await once.keep(tx, firm_id, created)
             return created
@@ -133,7 +133,7 @@ class AccountRequests:
                 raise RequestEnded("Only a request that waits for its customers can be sent again")
             shared = (await store.standing(tx, firm_id, request_id)).shared
             waiting = [one for one in request.asked if one not in shared]
-            await self._invite(tx, firm_id, actor, request.case_id, waiting, f"{request_id} {new_id('snd')}", send=True)
+            await self._invite(tx, firm_id, actor, request.case_id, waiting, send=True, again=new_id("snd"))
             await audit.record(tx, firm_id, actor.name, AuditTag.ACCOUNT_RESENT, request_id)
             return await self._results.of_account_request(tx, request, full=True)
 
@@ -175,5 +175,7 @@ class AccountRequests:
             await self._moves.move(tx, share, ShareEvent.CHOSE_ANOTHER)
         return any(share.state is ShareState.READING for share in live)
 
-    async def _invite(self, tx: Tx, firm_id: str, actor: Actor, case_id: str, asked: list[str], key: str, *, send: bool) -> None:
-        await invite(self._firms, self._authentications, self._notices, tx, firm_id, actor, case_id, asked, key, send=send)
+    async def _invite(
+        self, tx: Tx, firm_id: str, actor: Actor, case_id: str, asked: list[str], *, send: bool, again: str = ""
+    ) -> None:
+        await invite(self._firms, self._authentications, self._notices, tx, firm_id, actor, case_id, asked, send=send, again=again)

@@ -171,7 +171,7 @@ class Authentications:
             if auth_id is None:
                 held = await store.find_authentication_of(tx, firm_id, customer_id)
                 raise AuthenticationExists(f"The customer already has a customer authentication: {held.id if held else ''}")
-            await self._notices.ask(tx, firm_id, [customer_id], key=auth_id)
+            await self._notices.ask(tx, firm_id, [customer_id])
             created = CreatedAuthentication(auth_id)
             await once.keep(tx, firm_id, created)
             return created
@@ -295,7 +295,7 @@ class Authentications:
         for (phone, records), code in zip(groups, codes, strict=False):
             firm_id = records[0][0]
             firm = await self._firms.load(tx, firm_id)
-            values = {"code": code, "firm": firm.name, "host": self._host}
+            values = {"code": code, "firm": firm.settings.logo_text or firm.name, "host": self._host}
             text = await self._texts.write(tx, firm_id, Template.LOGIN_CODE, values)
             await self._messages.queue(
                 tx,

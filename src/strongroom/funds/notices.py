@@ -16,6 +16,7 @@ from strongroom.notify.model import Limited, Purpose, Queued
 from strongroom.notify.texts import Template, Texts
 
 _LINK_LIFE = timedelta(hours=24)
+_ASK_ONCE_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,24 @@ class Notices:
     texts: Texts
     link: str
 
-    async def ask(self, tx: Tx, firm_id: str, customer_ids: list[str], *, key: str) -> list[Queued | Limited]:
-        """Ask customers to come; the same key asks once. No amount, no case words, no banking words (compliance 6)."""
+    async def ask(self, tx: Tx, firm_id: str, customer_ids: list[str], *, again: str = "") -> list[Queued | Limited]:
+        """Ask customers to come. Several requests within ten minutes ask a phone once, unless `again` names a wish to repeat.
+
+        No amount, no case words, no banking words (compliance 6).
+        """
         customers = [await self.customers.load(tx, firm_id, customer_id) for customer_id in customer_ids]
-        values = {"firm": (await self.firms.load(tx, firm_id)).name, "link": self.link}
+        firm = await self.firms.load(tx, firm_id)
+        values = {"firm": firm.settings.logo_text or firm.name, "link": self.link}
         text = await self.texts.write(tx, firm_id, Template.REQUEST_LINK, values)
+        now = (await now_of(tx)).astimezone(UTC)
+        occasion = again or str(int(now.timestamp()) // _ASK_ONCE_SECONDS)
         outcomes = []
         for customer in sorted(customers, key=lambda one: one.personal.phone):  # one order of locks for everybody
-            queued = await self._queue(tx, customer, customer.personal.phone, text, Purpose.LOGIN_LINK, f"{key} {customer.id}")
+            phone = customer.personal.phone
+            queued = await self.messages.queue(
+                tx, firm_id, to=phone, text=text, purpose=Purpose.LOGIN_LINK, valid_until=now + _LINK_LIFE,
+                key=f"ask {phone} {occasion}",
+            )  # fmt: skip
             if isinstance(queued, Queued):
                 await login_store.mark_invited(tx, firm_id, customer.id)
             outcomes.append(queued)
@@ -43,12 +54,11 @@ class Notices:
 
     async def tell_old_number(self, tx: Tx, customer: Customer, old_phone: str) -> None:
         """Tell a number that it is no longer used, so that a thief's change does not pass unseen."""
-        text = await self.texts.write(
-            tx, customer.firm_id, Template.PHONE_CHANGED, {"firm": (await self.firms.load(tx, customer.firm_id)).name}
-        )
-        key = f"phone changed {customer.id} {customer.created_at} {old_phone}"
-        await self._queue(tx, customer, old_phone, text, Purpose.NOTICE, key)
-
-    async def _queue(self, tx: Tx, customer: Customer, to: str, text: str, purpose: Purpose, key: str) -> Queued | Limited:
-        valid_until = (await now_of(tx)).astimezone(UTC) + _LINK_LIFE
-        return await self.messages.queue(tx, customer.firm_id, to=to, text=text, purpose=purpose, valid_until=valid_until, key=key)
+        firm = await self.firms.load(tx, customer.firm_id)
+        values = {"firm": firm.settings.logo_text or firm.name}
+        now = (await now_of(tx)).astimezone(UTC)
+        await self.messages.queue(
+            tx, customer.firm_id, to=old_phone, purpose=Purpose.NOTICE, valid_until=now + _LINK_LIFE,
+            text=await self.texts.write(tx, customer.firm_id, Template.PHONE_CHANGED, values),
+            key=f"phone changed {customer.id} {old_phone} {now.isoformat()}",
+        )  # fmt: skip

@@ -139,7 +139,7 @@ class CreditRequests:
             if request.state is not RequestState.REQUESTED or request.frozen_at is not None:
                 raise RequestEnded("Only a request that waits for its customer can be sent again")
             asked = await asked_customers(tx, firm_id, request.case_id, request.customer_id)
-            await self._invite(tx, firm_id, actor, request.case_id, asked, f"{request_id} {new_id('snd')}", send=True)
+            await self._invite(tx, firm_id, actor, request.case_id, asked, send=True, again=new_id("snd"))
             await audit.record(tx, firm_id, actor.name, AuditTag.CREDIT_RESENT, request_id)
             return await self._results.of_credit_request(tx, request)
 
@@ -208,9 +208,11 @@ class CreditRequests:
             met.add(chosen)
         raise Invalid(errors=(FieldError("/reference", "is in use by too many open requests"),))
 
-    async def _invite(self, tx: Tx, firm_id: str, actor: Actor, case_id: str, asked: list[str], key: str, *, send: bool) -> None:
+    async def _invite(
+        self, tx: Tx, firm_id: str, actor: Actor, case_id: str, asked: list[str], *, send: bool, again: str = ""
+    ) -> None:
         """Let the customers log in where the firm wants that by itself, and send them the link."""
-        await invite(self._firms, self._authentications, self._notices, tx, firm_id, actor, case_id, asked, key, send=send)
+        await invite(self._firms, self._authentications, self._notices, tx, firm_id, actor, case_id, asked, send=send, again=again)
 
     async def _close_live_payment(self, tx: Tx, request: CreditRequest) -> None:
         live = await payment_store.find_live_payment(tx, request.firm_id, request.id, lock=True)
@@ -267,9 +269,9 @@ async def invite(
     actor: Actor,
     case_id: str,
     asked: list[str],
-    key: str,
     *,
     send: bool,
+    again: str = "",
 ) -> None:
     """Let customers log in where the firm's setting says so, and send each the link."""
     firm = await firms.load(tx, firm_id)
@@ -277,4 +279,4 @@ async def invite(
         if firm.settings.automatic_customer_authentication:
             await authentications.allow(tx, firm_id, actor, case_id, customer_id)
     if send:
-        await notices.ask(tx, firm_id, asked, key=key)
+        await notices.ask(tx, firm_id, asked, again=again)

@@ -38,7 +38,7 @@ _SECRETS = re.compile(
 
 def configure_logging(*, readable: bool, level: str = "info") -> None:
     """Send all logs, the libraries' too, as masked lines to standard output. Call once when a process starts."""
-    renderer: Any = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()) if readable else _render_json
+    renderer: Any = _Readable(colors=sys.stdout.isatty()) if readable else _render_json
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -56,6 +56,15 @@ def configure_logging(*, readable: bool, level: str = "info") -> None:
     logging.basicConfig(handlers=[_Passing()], level=level.upper(), force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Readable(structlog.dev.ConsoleRenderer):
+    """Lines for people, with the places of an exception below."""
+
+    def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
+        if "stack" in event:
+            event["stack"] = "\n".join(event["stack"])
+        return super().__call__(logger, name, event)
 
 
 def show_exception(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

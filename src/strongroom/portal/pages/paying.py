@@ -15,7 +15,7 @@ from strongroom.funds.desk import Asked
 from strongroom.funds.errors import NoReceivingAccount, PaymentAlreadyStarted, PaymentLive, RequestEnded, RequestFrozen
 from strongroom.funds.model import Payment
 from strongroom.funds.payments import Agreement
-from strongroom.funds.states import LIVE_BEFORE_EXCHANGE, PaymentState, RequestState
+from strongroom.funds.states import LIVE_BEFORE_EXCHANGE, RequestState
 from strongroom.kit.errors import NotFound
 from strongroom.portal import paths
 from strongroom.portal.pages import shaping
@@ -275,7 +275,7 @@ async def _to_live(visit: Visit, asked: Asked, payment_id: str) -> str:
     payment = await visit.house.payments.get(asked.firm.id, payment_id)
     if payment.customer_id != asked.customer_id:
         return paths.ACTIONS
-    return paths.payment(payment_id, "go" if payment.state is PaymentState.AWAITING else "")
+    return paths.payment(payment_id)
 
 
 async def _show_without_session(visit: Visit, payment_id: str) -> Response[Any]:
