@@ -262,3 +262,5 @@ async def test_a_receipt_prints_without_what_only_a_screen_can_do(page: Page, si
         await expect(page.locator(hidden).first).to_be_hidden()
     await expect(page.get_by_text("pay-5t8w2j9d4m6xb")).to_be_visible()
     assert await page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    printed = await page.pdf(format="A4")
+    assert printed.count(b"/Type /Page\n") == 1
