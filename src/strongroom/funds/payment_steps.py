@@ -30,15 +30,17 @@ from strongroom.kit.db import Database, Tx
 from strongroom.kit.ids import new_id
 from strongroom.kit.vault import Vault
 
-_LEASE_SECONDS = 45
+_LEASE_SECONDS = 120  # longer than a step can take at the slowest bank that we wait for
 _CODE_LIFE_SECONDS = 55  # banks' codes live a minute
 _ASK_SAME_KEY_SECONDS = 23 * 3600  # after 24 h the same key may debit twice
 _GIVE_UP_SECONDS = 5 * 24 * 3600
+_NO_FUNDS = frozenset({"AM04", "insufficient_funds"})
 _DECLINED_AS = {
     "cancelled": Failure.CANCELLED_AT_BANK,
     "insufficient_funds": Failure.INSUFFICIENT_FUNDS,
     "invalid_return": Failure.INVALID_RETURN,
     "bank_error": Failure.BANK_UNAVAILABLE,
+    "not_finished": Failure.TIMED_OUT,
 }
 
 
@@ -91,7 +93,8 @@ class PaymentSteps:
         except (BankUnavailable, BankSilent, BankRefused):
             report = None
         if report and report.status is ConsentStatus.REJECTED:
-            await self._end(payment, PaymentEvent.AUTHORISATION_DECLINED, Failure.CANCELLED_AT_BANK)
+            failure = Failure.INSUFFICIENT_FUNDS if report.reason_code in _NO_FUNDS else Failure.CANCELLED_AT_BANK
+            await self._end(payment, PaymentEvent.AUTHORISATION_DECLINED, failure)
             return
         async with self._db.transaction(payment.firm_id) as tx:
             expired = (await store.ages(tx, payment.firm_id, payment.id))["expired"]
@@ -181,22 +184,25 @@ class PaymentSteps:
             report = await self._registry.get_bank(payment.bank_id).submit_payment(memory, grant)
         except (BankUnavailable, BankSilent):
             await self._later(payment, _back_off(age))
-        except BankRefused:  # the grant may be over, or the first sending did arrive: only the consent can tell
-            await self._ask_consent(payment, give_up=False)
+        except BankRefused:  # the grant may be over, or the first sending is still under way: the consent can tell part of it
+            await self._ask_consent(payment, may_be_under_way=True)
         else:
             await self._record(payment, report)
 
-    async def _ask_consent(self, payment: Payment, *, give_up: bool) -> None:
-        """Ask what became of the consent: used means that people must look, unused means that nothing was sent."""
+    async def _ask_consent(self, payment: Payment, *, give_up: bool = False, may_be_under_way: bool = False) -> None:
+        """Ask what became of the consent: used or gone means that people must look, unused that nothing was sent.
+
+        Unused is believed only when no sending can still be under way at a slow bank: after the time of the same key.
+        """
         memory = await self._memory(payment)
         try:
             report = await self._registry.get_bank(payment.bank_id).consent_report(memory)
         except (BankUnavailable, BankSilent, BankRefused):
             report = None
         status = report.status if report else ConsentStatus.UNKNOWN
-        if status in {ConsentStatus.AUTHORISED, ConsentStatus.REJECTED}:
+        if status in {ConsentStatus.AUTHORISED, ConsentStatus.REJECTED} and not may_be_under_way:
             await self._end(payment, PaymentEvent.NEVER_SUBMITTED, Failure.NOT_COMPLETED)
-        elif status is ConsentStatus.CONSUMED or give_up:
+        elif status in {ConsentStatus.CONSUMED, ConsentStatus.GONE} or give_up:
             await self._unconfirmed(payment)
         else:
             await self._later(payment, 300)
@@ -316,7 +322,7 @@ def _steps_for(status: PaymentStatus) -> list[PaymentEvent]:
 
 
 def _refusal(refusal: BankRefused) -> Failure:
-    return Failure.INSUFFICIENT_FUNDS if refusal.code in {"AM04", "insufficient_funds"} else Failure.REFUSED_BY_BANK
+    return Failure.INSUFFICIENT_FUNDS if refusal.code in _NO_FUNDS else Failure.REFUSED_BY_BANK
 
 
 def over_time(age_seconds: float) -> bool:

@@ -92,9 +92,7 @@ class CreditRequests:
             asked = await asked_customers(tx, firm_id, new.case_id, new.customer_id)
             request_id = await self._insert(tx, firm_id, new, notify=new.notify is not False)
             await audit.record(tx, firm_id, actor.name, AuditTag.CREDIT_REQUESTED, request_id, {"case": new.case_id})
-            await self._invite(
-                tx, firm_id, actor, new.case_id, asked, request_id, send=_wanted(new.notify, settings.notify_credit_requests)
-            )
+            await self._invite(tx, firm_id, actor, new.case_id, asked, send=_wanted(new.notify, settings.notify_credit_requests))
             created = CreatedRequest(request_id)
             await once.keep(tx, firm_id, created)
             return created
