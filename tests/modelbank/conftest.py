@@ -21,7 +21,7 @@ import pytest
 from modelbank.certificates import make_authority, make_client_certificate
 from tests.modelbank.foreign_client import REDIRECT_URI, Browser, Tpp, consent_body
 
-START_SECONDS = 20
+START_SECONDS = 60
 QUICK = {"accepted_seconds": 0.2, "debited_seconds": 0.4, "credited_seconds": 0.6}
 
 
