@@ -10,6 +10,7 @@ from strongroom.access.errors import StaffExists, StaffRefused, UnsuitablePasswo
 from strongroom.access.model import Firm, NewStaff
 from strongroom.access.staff import matching_step
 from strongroom.access.states import StaffState
+from strongroom.access.store.staff import accept_step
 from strongroom.kit.crypto import Secret
 from strongroom.kit.errors import Invalid, NotFound
 from tests.access.conftest import ACTOR, House, move_clock
@@ -46,6 +47,14 @@ async def test_a_step_is_accepted_once_by_sixteen_simultaneous_attempts(house: H
         outcome for outcome in outcomes if not isinstance(outcome, BaseException)
     ]
     assert sum(not isinstance(outcome, BaseException) for outcome in outcomes) == 1
+
+
+async def test_the_database_accepts_a_step_once_of_sixteen_at_once(house: House, firm: Firm, anne: NewStaff):
+    async def accept() -> bool:
+        async with house.db.transaction(firm.id) as tx:
+            return await accept_step(tx, firm.id, anne.id, 12345, 0)
+
+    assert sorted(await asyncio.gather(*(accept() for _ in range(16)))) == [False] * 15 + [True]
 
 
 async def test_a_used_code_and_an_older_one_are_refused(house: House, firm: Firm, anne: NewStaff):

@@ -1,0 +1,167 @@
+import asyncio
+import io
+import os
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+import pytest
+
+from strongroom.cli import AWAY, REFUSED, UNUSABLE, USAGE, run
+from strongroom.kit import audit
+from strongroom.kit.db import Database
+from strongroom.kit.rootkeys import FileKeeper
+
+Command = Callable[..., Awaitable[tuple[int, str, str]]]
+
+
+@pytest.fixture
+def strongroom(database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    environment = {
+        "ENVIRONMENT": "test",
+        "BASE_URL": "http://localhost:8000",
+        "DATABASE_URL": database.dsn,
+        "KEYS_FILE": str(tmp_path / "keys.json"),
+        "AUDIT_ROOTS_FILE": str(tmp_path / "roots.jsonl"),
+        "SMS_GATEWAY": "inbox",
+        "INBOX_URL": "http://127.0.0.1:8025",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(f"STRONGROOM_{name}", value)
+
+    async def command(*arguments: str, typed: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+        code = await asyncio.to_thread(run, list(arguments))  # a command runs a loop of its own
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return command
+
+
+@pytest.fixture
+async def owner(database) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database.dsn)
+    yield connection
+    await connection.close()
+
+
+def field(text: str, name: str) -> str:
+    found = re.search(rf"^{name}: +(\S+)$", text, re.MULTILINE)
+    assert found, text
+    return found[1]
+
+
+async def test_from_keys_to_a_firm_with_a_client_and_a_token(strongroom: Command, tmp_path: Path):
+    assert (await strongroom("keys", "init"))[0] == 0
+    assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
+    assert "unchanged" in (await strongroom("keys", "init"))[1]
+    firm = field((await strongroom("firms", "create", "Mulberry & Co"))[1], "firm")
+    made = (await strongroom("clients", "create", "case system", "--scope", "funds:read"))[1]
+    assert (await strongroom("clients", "create", "x", "--scope", "funds:raed"))[0] == REFUSED
+    client, secret = field(made, "client_id"), field(made, "client_secret")
+    assert firm in (await strongroom("firms", "list"))[1]
+    listed = (await strongroom("clients", "list"))[1]
+    assert client in listed
+    assert secret not in listed
+    rotated = (await strongroom("clients", "rotate-secret", client, "--overlap-seconds", "60"))[1]
+    assert field(rotated, "client_secret") != secret
+    token = (await strongroom("tokens", "create", client, "nightly run", "--days", "30"))[1]
+    assert "nightly run" in (await strongroom("tokens", "list"))[1]
+    assert (await strongroom("tokens", "revoke", field(token, "token")))[0] == 0
+    assert (await strongroom("clients", "disable", client))[0] == 0
+    code, _, said = await strongroom("clients", "disable", client)
+    assert (code, said) == (REFUSED, "strongroom: There is no such thing here\n")
+
+
+async def test_firm_settings_are_shown_and_changed(strongroom: Command):
+    await strongroom("keys", "init")
+    await strongroom("firms", "create", "Mulberry & Co")
+    assert (await strongroom("firms", "set", "unique_case_ref=true", "quiet_from=21:00", "--name", "Mulberry LLP"))[0] == 0
+    shown = (await strongroom("firms", "show"))[1]
+    assert "unique_case_ref = True" in shown
+    assert "quiet_from = '21:00'" in shown
+    assert "Mulberry LLP" in shown
+    assert (await strongroom("firms", "set", "quiet_from=none"))[0] == 0
+    assert (await strongroom("firms", "set", "nonsense=1"))[0] == REFUSED
+    assert (await strongroom("firms", "set"))[0] == REFUSED
+
+
+async def test_with_several_firms_one_must_be_named(strongroom: Command):
+    await strongroom("keys", "init")
+    assert "firms create" in (await strongroom("clients", "list"))[2]
+    first = field((await strongroom("firms", "create", "First"))[1], "firm")
+    await strongroom("firms", "create", "Second")
+    code, _, said = await strongroom("clients", "list")
+    assert (code, "--firm" in said) == (REFUSED, True)
+    assert (await strongroom("clients", "list", "--firm", first))[0] == 0
+    assert (await strongroom("clients", "list", "--firm", "Robert'); DROP TABLE firms"))[0] == REFUSED
+
+
+async def test_a_person_is_added_with_a_password_and_an_authenticator(strongroom: Command):
+    await strongroom("keys", "init")
+    await strongroom("firms", "create", "Mulberry & Co")
+    code, out, said = await strongroom("staff", "create", "Anne", "anne@firm.example", typed="correct horse battery\n")
+    assert code == 0, said
+    assert len(parse_qs(urlsplit(field(out, "authenticator")).query)["secret"][0]) == 32
+    assert "correct horse" not in out + said
+    assert "anne@firm.example" in (await strongroom("staff", "list"))[1]
+    code, _, said = await strongroom("staff", "create", "Bob", "bob@firm.example", typed="short\n")
+    assert (code, "characters" in said) == (REFUSED, True)
+    assert (await strongroom("staff", "disable", field(out, "staff")))[0] == 0
+
+
+async def test_root_keys_rotate_while_everything_stays_readable(strongroom: Command, tmp_path: Path):
+    await strongroom("keys", "init")
+    await strongroom("firms", "create", "Mulberry & Co")
+    await strongroom("staff", "create", "Anne", "anne@firm.example", typed="correct horse battery\n")
+    assert "Root key 2 is active; 1 keys" in (await strongroom("keys", "rotate", "--tenants"))[1]
+    assert (await strongroom("keys", "retire"))[0] == REFUSED
+    os.utime(tmp_path / "keys.json", (time.time() - 100,) * 2)
+    assert "Removed: 1" in (await strongroom("keys", "retire"))[1]
+    listed = (await strongroom("keys", "list"))[1]
+    assert "active" in listed
+    assert set(FileKeeper(tmp_path / "keys.json").load().keys) == {2}
+    assert "anne@firm.example" in (await strongroom("staff", "list"))[1]
+
+
+async def test_audit_verify_finds_an_altered_entry(strongroom: Command, database, owner: asyncpg.Connection):
+    await strongroom("keys", "init")
+    await strongroom("firms", "create", "Mulberry & Co")
+    worker = await Database.connect(database.worker_dsn, role="strongroom_worker", size=1)
+    await audit.seal_entries(worker)
+    await worker.close()
+    assert (await strongroom("audit", "verify"))[:2] == (0, "The audit trail is whole.\n")
+    await owner.execute("UPDATE audit_entries SET actor = 'somebody else'")
+    code, out, _ = await strongroom("audit", "verify")
+    assert (code, "altered" in out) == (1, True)
+
+
+async def test_settings_are_explained_without_secrets_and_checked(strongroom: Command, monkeypatch: pytest.MonkeyPatch):
+    out = (await strongroom("settings", "explain"))[1]
+    assert "STRONGROOM_DATABASE_URL = [secret]" in out
+    assert (await strongroom("settings", "check"))[0] == 0
+    monkeypatch.delenv("STRONGROOM_BASE_URL")
+    code, _, said = await strongroom("settings", "check")
+    assert (code, "STRONGROOM_BASE_URL is missing" in said) == (UNUSABLE, True)
+
+
+async def test_failures_are_plain_sentences_with_exit_codes(strongroom: Command, monkeypatch: pytest.MonkeyPatch):
+    code, _, said = await strongroom("firms", "list")
+    assert (code, "keys init" in said) == (UNUSABLE, True)
+    await strongroom("keys", "init")
+    assert (await strongroom("nonsense"))[0] == USAGE
+    assert (await strongroom("clients", "create"))[0] == USAGE
+    monkeypatch.setenv("STRONGROOM_DATABASE_URL", "postgresql://nobody@/x?host=/nowhere")
+    code, _, said = await strongroom("firms", "list")
+    assert (code, "Traceback" in said) == (AWAY, False)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["clients", "--help"], ["clients", "create", "--help"], ["--version"]])
+async def test_help_helps(strongroom: Command, arguments: list[str]):
+    code, out, _ = await strongroom(*arguments)
+    assert code == 0
+    assert out.strip()
