@@ -30,6 +30,7 @@ from strongroom.portal.views.paying import Provider, Role
 from strongroom.portal.visit import STATE as PORTAL
 from strongroom.portal.visit import Portal
 from strongroom.settings import Settings
+from strongroom.webhooks import api as webhook_api
 from strongroom.wiring import House, build
 
 HOUSE = "house"
@@ -63,6 +64,7 @@ def make_app(house: House) -> Litestar:
         route_handlers=[
             live, ready, metrics,
             *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(),
+            *webhook_api.routes(),
             make_router(pages),
         ],
         guards=[Guard(house.tokens)],
@@ -86,6 +88,7 @@ def _state(house: House, pages: Pages) -> dict[str, Any]:
             house.account_requests, house.authentications, house.grants, house.receiving,
         ),
         PORTAL: Portal(_doors(house), pages),
+        webhook_api.STATE: webhook_api.WebhooksApi(house.vault, house.endpoints, house.events),
     }  # fmt: skip
 
 
