@@ -22,6 +22,7 @@ from strongroom.kit.errors import NotFound
 from tests.funds.house import ELSEWHERE, HERE, House, open_house
 from tests.funds.scripted_bank import CARD, CURRENT, LOST, SAVINGS, Hold
 
+LEASE_OVER_SECONDS = 121
 NOBODY = b"a third browser".ljust(32, b"-")
 
 
@@ -443,7 +444,7 @@ async def test_a_worker_that_died_with_the_code_of_an_unproven_share_leaves_it_e
     await hold.arrived.wait()
     working.cancel()
     await asyncio.wait({working})
-    await house.pass_time(46)
+    await house.pass_time(LEASE_OVER_SECONDS)
     await house.work()
     assert (await house.find_share(share_id)).state is ShareState.ABANDONED
     assert house.bank.count("exchange") == 1
@@ -515,7 +516,7 @@ async def test_a_worker_that_died_while_reading_leaves_an_end_and_nothing_shared
     await hold.arrived.wait()
     working.cancel()
     await asyncio.wait({working})
-    await house.pass_time(46)
+    await house.pass_time(LEASE_OVER_SECONDS)
     await house.work()
     share = await house.find_share(begun.share_id)
     assert (share.state, share.failure_code) == (ShareState.FAILED, "not_completed")
@@ -528,7 +529,7 @@ async def test_a_worker_that_comes_late_changes_nothing(house: House) -> None:
     hold = house.bank.next("read_accounts", Hold())
     working = asyncio.create_task(house.steps.step())
     await hold.arrived.wait()
-    await house.pass_time(46)
+    await house.pass_time(LEASE_OVER_SECONDS)
     await house.work()
     hold.go.set()
     await working
