@@ -90,6 +90,7 @@ CREATE INDEX webhook_deliveries_due ON webhook_deliveries (firm_id, endpoint_id,
   WHERE outcome IS NULL AND due_at IS NOT NULL;
 CREATE INDEX webhook_deliveries_flying ON webhook_deliveries (firm_id, endpoint_id) WHERE claim IS NOT NULL;
 CREATE INDEX webhook_deliveries_open ON webhook_deliveries (firm_id, endpoint_id, object_id, place) WHERE outcome IS NULL;
+CREATE INDEX webhook_deliveries_of_object ON webhook_deliveries (firm_id, object_id) WHERE outcome IS NULL;
 CREATE INDEX webhook_deliveries_by_event ON webhook_deliveries (firm_id, event_id, place);
 SELECT fence('webhook_deliveries', 'firm_id', true);
 GRANT SELECT, INSERT, UPDATE ON webhook_deliveries TO strongroom_app;

@@ -84,12 +84,14 @@ class House:
         stopping = asyncio.Event()
         runner = asyncio.create_task(Runner(self.worker, jobs(Events(self.worker, self.vault), deliveries)).run(stopping))
         await asyncio.sleep(0.2)  # until it listens
-        yield deliveries
-        stopping.set()
-        await runner
-        for task in list(deliveries._flight._started):
-            task.cancel()
-        await deliveries.finish()
+        try:
+            yield deliveries
+        finally:
+            stopping.set()
+            await runner
+            for task in list(deliveries._flight._started):
+                task.cancel()
+            await deliveries.finish()
 
     async def pass_time(self, seconds: float) -> None:
         await self.owner.execute("UPDATE clock_offset SET ahead = ahead + make_interval(secs => $1)", float(seconds))

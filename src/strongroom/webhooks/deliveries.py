@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 
@@ -59,6 +60,8 @@ class Deliveries:
         self._db = db
         self._vault = vault
         self._outbound = outbound or Outbound(allow_loopback=allow_loopback)
+        self._successes: list[Tried] = []
+        self._recording = asyncio.Lock()
         self._flight = InFlight("webhook", _AT_ONCE, old_at_most=_HANGING_AT_ONCE)
 
     async def send_due(self) -> int:
@@ -102,9 +105,22 @@ class Deliveries:
 
     async def _deliver(self, prepared: Prepared) -> None:
         tried = await self._send(prepared)
+        if tried.attempt.succeeded and tried.claimed.endpoint_is_well:
+            await self._record_with_others(tried)
+            return
         async with self._db.transaction() as tx:
             outcome = await _record(tx, tried)
         DELIVERIES.labels(outcome).inc()
+
+    async def _record_with_others(self, tried: Tried) -> None:
+        """Record a plain success together with those that came while an earlier batch was being recorded."""
+        self._successes.append(tried)
+        async with self._recording:
+            if batch := self._successes:  # else somebody before us took ours along
+                self._successes = []
+                async with self._db.transaction() as tx:
+                    held = await store.record_successes(tx, [(one.claimed, one.attempt) for one in batch])
+                DELIVERIES.labels(DeliveryOutcome.DELIVERED).inc(held)
 
     async def _send(self, prepared: Prepared) -> Tried:
         """Send with nothing open. Every answer, and every lack of one, is a result."""

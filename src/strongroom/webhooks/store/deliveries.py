@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 
-from strongroom.kit.db import Tx
+from strongroom.kit.db import Tx, columns
 from strongroom.webhooks.model import DeliveryOutcome
 from strongroom.webhooks.schedule import Attempt
 
@@ -126,18 +127,54 @@ async def record_try(tx: Tx, claimed: Claimed, attempt: Attempt, *, outcome: Del
     return tag == "INSERT 0 1"
 
 
-async def release_successor(tx: Tx, claimed: Claimed) -> bool:
-    """Make the next event of the same object due, now that its predecessor has ended; True when there was one."""
-    tag = await tx.execute(
+async def record_successes(tx: Tx, done: Sequence[tuple[Claimed, Attempt]]) -> int:
+    """Write down successful tries of well endpoints together and free their successors; return how many claims still held.
+
+    Rows are locked in the order of their places, as everybody does who locks several.
+    """
+    arguments = columns([(one.firm_id, one.id, one.claim, attempt.status, attempt.duration_ms) for one, attempt in done])
+    rows = await tx.fetch(
+        """WITH done AS (
+               SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::int[])
+                   AS given(firm_id, id, claim, status, duration_ms)
+           ), held AS (
+               SELECT delivery.firm_id, delivery.id FROM webhook_deliveries AS delivery
+               JOIN done USING (firm_id, id, claim) WHERE delivery.outcome IS NULL ORDER BY delivery.place FOR UPDATE OF delivery
+           ), mine AS (
+               UPDATE webhook_deliveries AS delivery SET tries = tries + 1, claim = NULL, outcome = 'delivered', due_at = NULL,
+                   ended_at = app_now()
+               FROM held WHERE delivery.firm_id = held.firm_id AND delivery.id = held.id
+               RETURNING delivery.firm_id, delivery.id, delivery.tries, delivery.claimed_at
+           )
+           INSERT INTO webhook_tries (firm_id, delivery_id, try, at, status, duration_ms)
+           SELECT mine.firm_id, mine.id, mine.tries, mine.claimed_at, done.status, done.duration_ms
+           FROM mine JOIN done USING (firm_id, id) RETURNING firm_id, delivery_id""",
+        *arguments,
+    )
+    if rows:
+        await _release_successors(tx, columns(rows))
+    return len(rows)
+
+
+async def release_successor(tx: Tx, claimed: Claimed) -> None:
+    """Make the next event of the same object due, now that its predecessor has ended."""
+    await _release_successors(tx, [[claimed.firm_id], [claimed.id]])
+
+
+async def _release_successors(tx: Tx, ended: list[list[str]]) -> None:
+    """Make the next event due of every object whose delivery has ended. A statement of its own, to see what others committed."""
+    await tx.execute(
         """UPDATE webhook_deliveries AS delivery SET due_at = app_now()
-           FROM (SELECT later.firm_id, later.id FROM webhook_deliveries AS ended
-                 JOIN webhook_deliveries AS later ON later.firm_id = ended.firm_id AND later.endpoint_id = ended.endpoint_id
-                   AND later.object_id = ended.object_id AND later.outcome IS NULL
-                 WHERE ended.firm_id = $1 AND ended.id = $2 ORDER BY later.place LIMIT 1) AS next
+           FROM unnest($1::text[], $2::text[]) AS given(firm_id, id)
+           JOIN webhook_deliveries AS ended ON ended.firm_id = given.firm_id AND ended.id = given.id
+           CROSS JOIN LATERAL (
+               SELECT later.firm_id, later.id FROM webhook_deliveries AS later
+               WHERE later.firm_id = ended.firm_id AND later.endpoint_id = ended.endpoint_id
+                 AND later.object_id = ended.object_id AND later.outcome IS NULL
+               ORDER BY later.place LIMIT 1) AS next
            WHERE delivery.firm_id = next.firm_id AND delivery.id = next.id AND delivery.due_at IS NULL""",
-        claimed.firm_id, claimed.id,
-    )  # fmt: skip
-    return tag == "UPDATE 1"
+        *ended,
+    )
 
 
 async def note_success(tx: Tx, claimed: Claimed) -> None:

@@ -78,11 +78,19 @@ async def number_events(tx: Tx, at_most: int) -> list[tuple[str, str]]:
 async def create_deliveries(tx: Tx, events: Sequence[tuple[str, str]], endpoint_id: str | None = None) -> int:
     """Queue events (pairs of firm and event) for the endpoints that want them; return how many deliveries that makes.
 
-    A delivery is due at once unless an earlier one of the same object is open at its endpoint. That predecessor is locked, so
-    that it cannot end between our look and our commit: whoever ends it afterwards sees its successor and makes it due.
+    A delivery is due at once unless an earlier one of the same object is open at its endpoint. What is open is locked first,
+    so that it cannot end between our look and our commit: whoever ends it afterwards sees its successor and makes it due.
     """
     if not events:
         return 0
+    await tx.execute(
+        """SELECT FROM webhook_deliveries AS open
+           WHERE open.outcome IS NULL AND (open.firm_id, open.object_id) IN (
+               SELECT event.firm_id, event.object_id FROM unnest($1::text[], $2::text[]) AS given(firm_id, id)
+               JOIN webhook_events AS event ON event.firm_id = given.firm_id AND event.id = given.id)
+           ORDER BY open.place FOR UPDATE""",
+        *columns(events),
+    )
     tag = await tx.execute(
         """WITH wanted AS (
                SELECT event.firm_id, endpoint.id AS endpoint_id, event.id AS event_id, event.object_id, event.feed_position,
