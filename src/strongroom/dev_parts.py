@@ -123,7 +123,7 @@ def _answers(url: str) -> bool:
     """True when an address answers at all well."""
     try:
         with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310  # our own loopback address
-            return bool(answer.status == 200)  # noqa: PLR2004  # OK
+            return bool(answer.status == 200)  # noqa: PLR2004  # the status that means OK
     except (urllib.error.URLError, OSError):
         return False
 

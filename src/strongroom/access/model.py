@@ -33,9 +33,9 @@ class AuditTag(StrEnum):
     CLIENT_CHANGED = "access:client:changed"
     CLIENT_DISABLED = "access:client:disabled"
     SECRET_ROTATED = "access:secret:rotated"  # noqa: S105  # a tag, not a secret
-    SECRET_EXPIRED = "access:secret:expired"  # noqa: S105
-    TOKEN_CREATED = "access:token:created"  # noqa: S105
-    TOKEN_REVOKED = "access:token:revoked"  # noqa: S105
+    SECRET_EXPIRED = "access:secret:expired"  # noqa: S105  # a tag, not a secret
+    TOKEN_CREATED = "access:token:created"  # noqa: S105  # a tag, not a secret
+    TOKEN_REVOKED = "access:token:revoked"  # noqa: S105  # a tag, not a secret
     STAFF_CREATED = "access:staff:created"
     STAFF_DISABLED = "access:staff:disabled"
     STAFF_AUTHENTICATED = "access:staff:authenticated"

@@ -63,7 +63,7 @@ async def rotate(
 async def retire(file: KeyFile = None) -> None:
     """Remove the root keys that wrap nothing any more. Backups made before need them: keep a copy as long as those."""
     keeper = _keeper(file)
-    if time.time() - keeper.path.stat().st_mtime < _SETTLED_SECONDS:
+    if time.time() - keeper.path.stat().st_mtime < _SETTLED_SECONDS:  # this machine's clock: it is this machine's file
         raise Failed("the keys have just been rotated and a running process may still use an old one: wait a minute")
     async with open_desk() as desk:
         root = desk.vault.root(reload=True)

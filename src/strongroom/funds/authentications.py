@@ -27,7 +27,7 @@ from strongroom.funds.store import logins as store
 from strongroom.kit import audit, limits
 from strongroom.kit.clock import now_of
 from strongroom.kit.crypto import Secret
-from strongroom.kit.db import Database, Tx
+from strongroom.kit.db import Database, Tx, act_for
 from strongroom.kit.errors import NotFound
 from strongroom.kit.idempotency import Once
 from strongroom.kit.ids import new_id
@@ -359,11 +359,6 @@ class Authentications:
 
     def _browser_hash(self, browser: str) -> bytes:
         return self._vault.hash("login browser", browser)
-
-
-async def act_for(tx: Tx, firm_id: str) -> None:
-    """Let the transaction act for another firm: a login spans firms, and each part of it stays behind that firm's fence."""
-    await tx.execute("SELECT set_config('strongroom.tenant', $1, true)", firm_id)
 
 
 def shape(held: Authentication) -> AuthenticationOut:

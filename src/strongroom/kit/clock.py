@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from strongroom.kit.db import Tx
 
@@ -26,3 +26,8 @@ async def now_of(tx: Tx) -> datetime:
     """Return the present time by the database's clock, the only one that decides anything."""
     now: datetime = await tx.fetchval("SELECT app_now()")
     return now
+
+
+def own_now() -> datetime:
+    """Return this machine's time in UTC, for what is shown or checked for sense, and never for a lifetime, a limit or a right."""
+    return datetime.now(UTC)

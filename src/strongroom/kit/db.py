@@ -195,3 +195,8 @@ async def _roll_back(connection: PoolConnectionProxy[Any]) -> None:
 def columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """Turn rows into columns, the shape that `unnest` takes."""
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+async def act_for(tx: Tx, tenant: str) -> None:
+    """Let the transaction act for another tenant: a login spans firms, and each part of it stays behind that firm's fence."""
+    await tx.execute("SELECT set_config('strongroom.tenant', $1, true)", tenant)

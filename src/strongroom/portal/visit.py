@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +13,7 @@ from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
 from strongroom.access.model import Firm, Record, Session
+from strongroom.kit.clock import own_now
 from strongroom.kit.crypto import same
 from strongroom.kit.errors import Refusal
 from strongroom.kit.http import facts
@@ -159,7 +159,7 @@ class Visit:
 
     def remember_pass(self, kind: str, firm_id: str, attempt_id: str) -> None:
         """Let this browser see the state of one attempt for a day, even when its session ends at the bank."""
-        until = int(time.time()) + _PASS_LIFE_SECONDS  # not a decision about money: it only shows a state without names
+        until = int(own_now().timestamp()) + _PASS_LIFE_SECONDS  # not a decision about money: it only shows a state without names
         text = f"{firm_id}.{attempt_id}.{until}"
         self._set(f"{kind}", f"{text}.{self._pass_mac(kind, text)}", _PASS_LIFE_SECONDS)
 
@@ -169,7 +169,7 @@ class Visit:
         parts = text.split(".")
         if len(parts) != 3 or parts[1] != attempt_id or not same(mac.encode(), self._pass_mac(kind, text).encode()):  # noqa: PLR2004  # firm, attempt, time
             return None
-        return parts[0] if int(parts[2]) > time.time() else None
+        return parts[0] if int(parts[2]) > own_now().timestamp() else None
 
     def has_pass(self, kind: str) -> bool:
         """True when this browser began something that goes on without it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -29,6 +29,7 @@ from strongroom.funds.schemas import (
 )
 from strongroom.funds.states import CaseState
 from strongroom.kit.body import Reader, Unacceptable, parsed
+from strongroom.kit.clock import own_now
 from strongroom.kit.errors import FieldError, Invalid
 
 _NEW_CASE = Reader(NewCaseIn)
@@ -180,7 +181,7 @@ async def _case(request: AnyRequest, case_id: str) -> Response[bytes]:
 
 def _people(given: list[NewCustomerIn], prefix: str = "/customers/{index}") -> list[Personal]:
     """Check what the customers say of themselves, pointing at every field that cannot be."""
-    today = datetime.now(UTC).date()  # a day, not a deadline: nothing is decided by it but an age
+    today = own_now().date()  # a day, not a deadline: nothing is decided by it but an age
     errors: list[FieldError] = []
     people = [_person(one, prefix.format(index=index), today, errors) for index, one in enumerate(given)]
     if errors:
@@ -223,7 +224,7 @@ def _ref(text: str) -> str:
 
 def _changes(read: CustomerChangeIn) -> dict[str, str]:
     """Return the changed details, checked."""
-    today = datetime.now(UTC).date()
+    today = own_now().date()
     checks: dict[str, Any] = {
         "name": _name,
         "email": lambda text: parse_email(text).given,

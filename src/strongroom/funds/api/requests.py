@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar import Response, get, post
@@ -26,6 +26,7 @@ from strongroom.funds.requests import NewCreditRequest
 from strongroom.funds.schemas import IdOut, NewAccountRequestIn, NewCreditRequestIn
 from strongroom.funds.states import AccountRequestState, RequestState
 from strongroom.kit.body import Reader, Unacceptable, parsed
+from strongroom.kit.clock import own_now
 from strongroom.kit.errors import FieldError, Invalid
 from strongroom.kit.money import parse_pounds
 
@@ -195,7 +196,7 @@ def _expiry(moment: datetime | None) -> datetime | None:
         return None
     if moment.tzinfo is None:
         raise Invalid(errors=(FieldError("/expiresAt", "must have an offset, such as Z"),))
-    now = datetime.now(UTC)
+    now = own_now()
     if not now < moment < now + _LATEST:
         raise Invalid(errors=(FieldError("/expiresAt", "must lie in the future, within two years"),))
     return moment

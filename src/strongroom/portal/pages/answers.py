@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -10,6 +10,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
+from strongroom.kit.clock import own_now
 from strongroom.kit.errors import Gone, NotFound, Refusal, TooMany
 from strongroom.kit.http import facts
 from strongroom.kit.problems import refusal_headers, to_refusal
@@ -48,7 +49,7 @@ def _view(refusal: Refusal, reference: str, visit: Visit) -> View:
     if isinstance(refusal, FormTooOld):
         return OutOfDate()
     if isinstance(refusal, TooMany):
-        return TooManyPage(datetime.now(UTC) + timedelta(seconds=refusal.retry_after_seconds or 60))
+        return TooManyPage(own_now() + timedelta(seconds=refusal.retry_after_seconds or 60))
     if isinstance(refusal, NotFound | Gone) or refusal.status == NotFound.status:
         return NotFoundPage(reference)
     return Trouble(reference)

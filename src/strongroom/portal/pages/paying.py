@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from litestar import Response, get, post
@@ -16,6 +15,7 @@ from strongroom.funds.errors import NoReceivingAccount, PaymentAlreadyStarted, P
 from strongroom.funds.model import Payment
 from strongroom.funds.payments import Agreement
 from strongroom.funds.states import LIVE_BEFORE_EXCHANGE, RequestState
+from strongroom.kit.clock import own_now
 from strongroom.kit.errors import NotFound
 from strongroom.portal import paths
 from strongroom.portal.pages import shaping
@@ -76,7 +76,7 @@ async def check(request: AnyRequest, request_id: FromPath[str], bank: str = "", 
         return await other(visit)
     listing = visit.house.registry.get_listing(bank)
     view = CheckPay(
-        request_id, shaping.slip(asked), bank, listing.name, datetime.now(UTC).date(), visit.house.site.provider,
+        request_id, shaping.slip(asked), bank, listing.name, own_now().date(), visit.house.site.provider,
         bank_unreachable=unreachable,
     )  # fmt: skip
     return await visit.page(view, firm=asked.firm)
@@ -225,7 +225,7 @@ async def freeze(request: AnyRequest, request_id: FromPath[str]) -> Response[Any
     visit = Visit(request)
     await visit.form()
     records = await visit.records()
-    now = datetime.now(UTC)
+    now = own_now()
     if request_id.startswith("csp-"):
         asked = await visit.house.desk.credit_request(records, request_id)
         try:

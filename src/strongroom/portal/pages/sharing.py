@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from litestar import Response, get, post
@@ -17,6 +17,7 @@ from strongroom.funds.errors import RequestEnded, RequestFrozen, ShareAlreadySta
 from strongroom.funds.model import Share
 from strongroom.funds.payments import Agreement
 from strongroom.funds.states import AccountRequestState, ShareState
+from strongroom.kit.clock import own_now
 from strongroom.kit.errors import NotFound
 from strongroom.portal import paths
 from strongroom.portal.pages import shaping
@@ -250,7 +251,7 @@ async def revoke(request: AnyRequest, consent_id: FromPath[str]) -> Response[Any
         await visit.house.sharing.revoke(asked.firm.id, asked.customer_id, consent_id)
     except ShareLive:
         return visit.go(paths.sharing(consent_id))
-    return await visit.page(ConsentRevoked(await _consent(visit, consent_id), datetime.now(UTC)), firm=asked.firm)
+    return await visit.page(ConsentRevoked(await _consent(visit, consent_id), own_now()), firm=asked.firm)
 
 
 def routes() -> list[HTTPRouteHandler]:
@@ -321,7 +322,7 @@ async def _code_page(
 
 
 async def _locked(visit: Visit, seconds: int) -> Response[Any]:
-    return await visit.page(Locked(datetime.now(UTC) + timedelta(seconds=seconds)), status=429)
+    return await visit.page(Locked(own_now() + timedelta(seconds=seconds)), status=429)
 
 
 def _passed_firm(visit: Visit, share_id: str) -> str:

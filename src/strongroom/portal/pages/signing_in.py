@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from litestar import Response, get, post
@@ -14,6 +14,7 @@ from strongroom.funds.authentications import Shut, Waiting, Wrong
 from strongroom.funds.contacts import parse_born_on, parse_email
 from strongroom.funds.errors import GrantSpent
 from strongroom.kit.body import Unacceptable
+from strongroom.kit.clock import own_now
 from strongroom.kit.errors import TooMany
 from strongroom.kit.pages import REFERRER_NONE
 from strongroom.portal import paths
@@ -185,7 +186,7 @@ async def _code_page(
 
 
 async def _locked(visit: Visit, seconds: int) -> Response[Any]:
-    opens_at = datetime.now(UTC) + timedelta(seconds=seconds)
+    opens_at = own_now() + timedelta(seconds=seconds)
     return await visit.page(Locked(opens_at), status=429, firm=await known_firm(visit, None))
 
 
@@ -201,7 +202,7 @@ def _read_person(form: dict[str, str]) -> tuple[str, str, tuple[FieldProblem, ..
     parts = [form.get(name, "").strip() for name in ("year", "month", "day")]
     try:
         year, month, day = (int(part) for part in parts)
-        born = parse_born_on(date(year, month, day).isoformat(), datetime.now(UTC).date()).isoformat()
+        born = parse_born_on(date(year, month, day).isoformat(), own_now().date()).isoformat()
     except (ValueError, Unacceptable):
         problems.append(FieldProblem("dob", "invalid" if any(parts) else "missing"))
     return email, born, tuple(problems)
