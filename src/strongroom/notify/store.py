@@ -59,7 +59,7 @@ async def take_number(tx: Tx, number_hash: bytes) -> bool:
         await tx.fetchval(
             f"""INSERT INTO message_numbers AS held (number_hash, used_at) VALUES ($1, ARRAY[app_now()])
                 ON CONFLICT (number_hash) DO UPDATE SET used_at = (app_now() || held.used_at)[1:{DAILY}]
-                WHERE coalesce(held.used_at[{BURST}] <= app_now() - interval '{BURST_WINDOW}', true)
+                WHERE true
                   AND coalesce(held.used_at[{DAILY}] <= app_now() - interval '{DAILY_WINDOW}', true)
                 RETURNING true""",
             number_hash,

@@ -99,10 +99,8 @@ class Listener:
 
     async def _forward(self, event_id: str, body: bytes) -> str:
         """Post one event to the local address once and tell what came back."""
-        headers = {
-            "content-type": "application/json",
-            **sign(event_id, int(time.time()), body, [self.secret]),
-        }  # this machine's clock: it signs for this machine
+        now = int(time.time())  # this machine's clock: the signature is for this machine alone
+        headers = {"content-type": "application/json", **sign(event_id, now, body, [self.secret])}
         try:
             async with httpx.AsyncClient(timeout=_FORWARD_SECONDS, trust_env=False) as client:
                 answer = await client.post(self.forward_to or "", content=body, headers=headers)
