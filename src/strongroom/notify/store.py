@@ -28,14 +28,15 @@ async def insert_message(
     sender: str,
     no_log: bool,
     valid_until: datetime,
+    not_before: datetime | None = None,
 ) -> bool:
     """Queue a message; False when its key was used before (a rival with the same key is waited for)."""
     tag = await tx.execute(
         """INSERT INTO messages (tenant_id, id, key_hash, recipient_hash, recipient_sealed, text_sealed, purpose, urgent,
-                                 sender, no_log, valid_until)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (tenant_id, key_hash) DO NOTHING""",
+                                 sender, no_log, valid_until, due_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12, app_now())) ON CONFLICT (tenant_id, key_hash) DO NOTHING""",
         tenant_id, message_id, key_hash, recipient_hash, recipient_sealed, text_sealed, purpose, purpose.is_code,
-        sender, no_log, valid_until,
+        sender, no_log, valid_until, not_before,
     )  # fmt: skip
     return tag == "INSERT 0 1"
 
@@ -59,7 +60,7 @@ async def take_number(tx: Tx, number_hash: bytes) -> bool:
         await tx.fetchval(
             f"""INSERT INTO message_numbers AS held (number_hash, used_at) VALUES ($1, ARRAY[app_now()])
                 ON CONFLICT (number_hash) DO UPDATE SET used_at = (app_now() || held.used_at)[1:{DAILY}]
-                WHERE true
+                WHERE coalesce(held.used_at[{BURST}] <= app_now() - interval '{BURST_WINDOW}', true)
                   AND coalesce(held.used_at[{DAILY}] <= app_now() - interval '{DAILY_WINDOW}', true)
                 RETURNING true""",
             number_hash,
