@@ -6,15 +6,93 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
+from strongroom.funds.model import MAX_AMOUNT_MINOR, AccountKind, Purpose
+from strongroom.funds.names import Outcome, ThirdParty
+from strongroom.funds.states import (
+    PAYMENT_PUBLIC,
+    AccountRequestState,
+    AuthenticationState,
+    CaseState,
+    ReceivingState,
+    RequestState,
+)
 from strongroom.kit.body import Shape
+from strongroom.kit.money import PENCE_PER_POUND
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]
-CaseRef = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=35)]
-Email = Annotated[str, msgspec.Meta(min_length=3, max_length=254)]
-Phone = Annotated[str, msgspec.Meta(min_length=5, max_length=30)]
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
+_MONEY = {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_AMOUNT_MINOR // PENCE_PER_POUND, "examples": [100.0]}
+_MONEY_TEXT = {"type": "string", "pattern": "^[0-9]{1,9}([.][0-9]{1,2})?$", "examples": ["100.00"]}
+_TIME = {"format": "date-time"}
+
+Text = Annotated[str, Meta(min_length=1, max_length=140)]
+CaseRef = Annotated[str, Meta(min_length=1, max_length=64, description="Your reference of the case; need not be unique")]
+Reference = Annotated[
+    str, Meta(min_length=1, max_length=35, description="Your reference; `statementReference` is what the bank statement will show")
+]
+Email = Annotated[
+    str,
+    Meta(min_length=3, max_length=254, description="Compared without regard to capitals", extra_json_schema={"format": "email"}),
+]
+BornOn = Annotated[
+    str,
+    Meta(max_length=10, description="A date that gives an age of 16 to 120 years", extra_json_schema={"format": "date"}),
+]
+Phone = Annotated[
+    str, Meta(min_length=5, max_length=30, description="A mobile number: `447300000001`, `+44 7300 000001` or `07300 000001`")
+]
+Id = Annotated[str, Meta(min_length=1, max_length=40)]
+Flag = Annotated[bool | None, Meta(description="Whether to send the customer a text message; left out, the firm's setting decides")]
+Expiry = Annotated[
+    datetime | None,
+    Meta(description="When the request ends unanswered: RFC 3339 with an offset, in the future, within two years"),
+]
+Pounds = Annotated[
+    msgspec.Raw,
+    Meta(
+        description="Pounds with at most two decimals, as a plain number (no exponent) or as text",
+        extra_json_schema={"anyOf": [_MONEY, _MONEY_TEXT]},
+    ),
+]
+PoundsOut = Annotated[
+    msgspec.Raw,
+    Meta(description="Pounds, printed with two decimals", extra_json_schema={"type": "number", "minimum": 0, "examples": [100.0]}),
+]
+Time = Annotated[str, Meta(description="RFC 3339 in UTC", extra_json_schema=_TIME)]
+Kind = Annotated[
+    str,
+    Meta(
+        description="What the money is for; deposits and completion money go to client accounts only",
+        extra_json_schema={"enum": [*Purpose]},
+    ),
+]
+Currency = Annotated[str, Meta(extra_json_schema={"enum": ["GBP"]})]
+CaseStatus = Annotated[str, Meta(extra_json_schema={"enum": [*CaseState]})]
+CreditRequestStatus = Annotated[
+    str,
+    Meta(
+        description="`completed`: the customer's bank has executed the payment, which is not cleared funds; "
+        "`received`: credited to the receiving account",
+        extra_json_schema={"enum": [*RequestState]},
+    ),
+]
+PaymentStatus = Annotated[
+    str,
+    Meta(
+        description="`unconfirmed`: the bank does not say; nothing else may be paid until it does",
+        extra_json_schema={"enum": sorted(set(PAYMENT_PUBLIC.values()))},
+    ),
+]
+AccountRequestStatus = Annotated[str, Meta(extra_json_schema={"enum": [*AccountRequestState]})]
+AuthenticationStatus = Annotated[str, Meta(extra_json_schema={"enum": [*AuthenticationState]})]
+ReceivingStatus = Annotated[str, Meta(extra_json_schema={"enum": [*ReceivingState]})]
+YesNo = Annotated[
+    str,
+    Meta(
+        description="Whether somebody else than the customer paid, judged by the name that the bank gave",
+        extra_json_schema={"enum": [*ThirdParty]},
+    ),
+]
 
 
 class NewCustomerIn(Shape, frozen=True, kw_only=True):
@@ -22,7 +100,7 @@ class NewCustomerIn(Shape, frozen=True, kw_only=True):
 
     name: Text
     email: Email
-    date_of_birth: Annotated[str, msgspec.Meta(max_length=10)]
+    date_of_birth: BornOn
     phone: Phone
 
 
@@ -44,7 +122,7 @@ class CustomerChangeIn(Shape, frozen=True, kw_only=True):
 
     name: Text | msgspec.UnsetType = msgspec.UNSET
     email: Email | msgspec.UnsetType = msgspec.UNSET
-    date_of_birth: Annotated[str, msgspec.Meta(max_length=10)] | msgspec.UnsetType = msgspec.UNSET
+    date_of_birth: BornOn | msgspec.UnsetType = msgspec.UNSET
     phone: Phone | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -54,14 +132,14 @@ class NewCreditRequestIn(Shape, frozen=True, kw_only=True):
     case_id: Id
     reference: Reference
     description: Text
-    amount: msgspec.Raw
+    amount: Pounds
     customer_id: Id | None = None
-    currency: str = "GBP"
+    currency: Currency = "GBP"
     receiving_account_id: Id | None = None
-    expires_at: datetime | None = None
-    purpose: str = "other"
+    expires_at: Expiry = None
+    purpose: Kind = "other"
     allow_split: bool = False
-    notify: bool | None = None
+    notify: Flag = None
 
 
 class NewAccountRequestIn(Shape, frozen=True, kw_only=True):
@@ -69,8 +147,8 @@ class NewAccountRequestIn(Shape, frozen=True, kw_only=True):
 
     case_id: Id
     customer_id: Id | None = None
-    expires_at: datetime | None = None
-    notify: bool | None = None
+    expires_at: Expiry = None
+    notify: Flag = None
 
 
 class NewAuthenticationIn(Shape, frozen=True, kw_only=True):
@@ -83,7 +161,7 @@ class NewAuthenticationIn(Shape, frozen=True, kw_only=True):
 class LoginGrantIn(Shape, rename=None, frozen=True, kw_only=True):
     """The document's own names, of which one is written with an underscore."""
 
-    grant_type: str
+    grant_type: Annotated[str, Meta(extra_json_schema={"enum": ["customer_login"]})]
     caseId: Id  # noqa: N815  # the document's name
     customerId: Id  # noqa: N815  # the document's name
 
@@ -121,8 +199,8 @@ class CustomerOut(Out, frozen=True, kw_only=True):
     email: str
     date_of_birth: str
     phone: str
-    opened_at: str | None = None
-    created_at: str
+    opened_at: Time | None = None
+    created_at: Time
 
 
 class CaseOut(Out, frozen=True, kw_only=True):
@@ -130,12 +208,12 @@ class CaseOut(Out, frozen=True, kw_only=True):
 
     id: str
     case_ref: str
-    status: str
+    status: CaseStatus
     customers: list[CustomerOut]
     credit_requests: list[IdOut] = []
     customer_account_requests: list[IdOut] = []
-    created_at: str
-    changed_at: str
+    created_at: Time
+    changed_at: Time
 
 
 class PayerOut(Out, frozen=True, kw_only=True):
@@ -153,20 +231,20 @@ class PaymentOut(Out, frozen=True, kw_only=True):
     credit_request_id: str
     customer_id: str
     bank: str
-    status: str
-    amount: msgspec.Raw
+    status: PaymentStatus
+    amount: PoundsOut
     bank_payment_id: str | None = None
     bank_status: str | None = None
     end_to_end_id: str
     failure: FailureOut | None = None
     payer: PayerOut | None = None
-    third_party_payer: str = msgspec.field(name="thirdPartyPayer")
-    created_at: str
-    returned_at: str | None = None
-    submitted_at: str | None = None
-    completed_at: str | None = None
-    received_at: str | None = None
-    ended_at: str | None = None
+    third_party_payer: YesNo = msgspec.field(name="thirdPartyPayer")
+    created_at: Time
+    returned_at: Time | None = None
+    submitted_at: Time | None = None
+    completed_at: Time | None = None
+    received_at: Time | None = None
+    ended_at: Time | None = None
 
 
 class CreditRequestOut(Out, frozen=True, kw_only=True):
@@ -175,29 +253,29 @@ class CreditRequestOut(Out, frozen=True, kw_only=True):
     id: str
     case_id: str
     customer_id: str | None = None
-    status: str
-    amount: msgspec.Raw
-    currency: str
+    status: CreditRequestStatus
+    amount: PoundsOut
+    currency: Currency
     reference: str
     statement_reference: str
     description: str
-    purpose: str
+    purpose: Kind
     allow_split: bool = msgspec.field(name="allowSplit")
     receiving_account_id: str
     frozen: bool = False
-    expires_at: str | None = None
+    expires_at: Time | None = None
     last_failure: FailureOut | None = None
     payment: PaymentOut | None = None
-    created_at: str
-    submitted_at: str | None = None
-    completed_at: str | None = None
-    received_at: str | None = None
+    created_at: Time
+    submitted_at: Time | None = None
+    completed_at: Time | None = None
+    received_at: Time | None = None
 
 
 class NameMatchOut(Out, frozen=True, kw_only=True):
     """How the account's name compares with the customer's."""
 
-    outcome: str
+    outcome: Annotated[str, Meta(extra_json_schema={"enum": [*Outcome]})]
     score: int = msgspec.field(name="score")
     compared: list[str] = msgspec.field(name="compared")
 
@@ -221,7 +299,7 @@ class ShareResultOut(Out, frozen=True, kw_only=True):
     account: SharedAccountOut
     name_match: NameMatchOut
     review_required: bool = msgspec.field(name="reviewRequired")
-    shared_at: str
+    shared_at: Time
 
 
 class AccountRequestOut(Out, frozen=True, kw_only=True):
@@ -230,14 +308,14 @@ class AccountRequestOut(Out, frozen=True, kw_only=True):
     id: str
     case_id: str
     customer_id: str | None = None
-    status: str
+    status: AccountRequestStatus
     asked: list[str]
     results: list[ShareResultOut] = msgspec.field(name="results")
     frozen: bool = False
-    expires_at: str | None = None
+    expires_at: Time | None = None
     last_failure: FailureOut | None = None
-    created_at: str
-    completed_at: str | None = None
+    created_at: Time
+    completed_at: Time | None = None
 
 
 class AuthenticationOut(Out, frozen=True, kw_only=True):
@@ -246,23 +324,23 @@ class AuthenticationOut(Out, frozen=True, kw_only=True):
     id: str
     case_id: str
     customer_id: str
-    status: str
-    invited_at: str | None = None
-    verified_at: str | None = None
-    created_at: str
+    status: AuthenticationStatus
+    invited_at: Time | None = None
+    verified_at: Time | None = None
+    created_at: Time
 
 
 class ReceivingAccountOut(Out, frozen=True, kw_only=True):
     """A receiving account."""
 
     id: str
-    status: str
-    kind: str
+    status: ReceivingStatus
+    kind: Annotated[str, Meta(extra_json_schema={"enum": [*AccountKind]})]
     account_name: str
     account_number_last4: str = msgspec.field(name="accountNumberLast4")
     default: bool = msgspec.field(name="default")
-    usable_from: str | None = None
-    created_at: str
+    usable_from: Time | None = None
+    created_at: Time
 
 
 class GrantOut(Out, frozen=True, kw_only=True):
