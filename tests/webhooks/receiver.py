@@ -37,6 +37,7 @@ class Receiver:
     """Listens on localhost. `says` decides by request; by default every one is answered 204."""
 
     says: Callable[[Got], Answer] = lambda _: OK
+    gate: asyncio.Event | None = None  # while set, answers wait for it
     got: list[Got] = field(default_factory=list)
     connections: int = 0
     at_once: int = 0
@@ -92,6 +93,8 @@ class Receiver:
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
+            if self.gate:
+                await self.gate.wait()
             said = self.says(got)
             if said is None:
                 await asyncio.Event().wait()

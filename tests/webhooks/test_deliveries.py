@@ -215,6 +215,28 @@ async def test_a_sender_killed_again_and_again_loses_nothing(house: House) -> No
         assert order == sorted(order)
 
 
+async def test_an_answer_that_comes_after_the_lease_was_lost_is_not_recorded_over_the_newer_try(house: House) -> None:
+    gate = asyncio.Event()
+    async with Receiver() as receiver:
+        await house.endpoint(receiver.url)
+        await house.publish("csp-warm")
+        await house.deliver()
+        receiver.says, receiver.gate = lambda _: answer(500), gate
+        event_id = await house.publish()
+        await house.sequencer.run()
+        slow = house.deliveries(Outbound(allow_loopback=True))
+        await slow.send_due()
+        await receiver.wait_for(2)
+        await house.pass_time(46)
+        receiver.gate = None
+        await house.deliver()  # another worker tries, and fails
+        gate.set()
+        await slow.finish()
+    [delivery] = await house.events.deliveries_of(FIRM, event_id)
+    assert [one.number for one in delivery.tries] == [1]
+    assert delivery.outcome is None
+
+
 async def kill_after(house: House, steps: int) -> bool:
     """Let a sender take some steps of the event loop, then cut it off wherever it is; True when it was cut."""
     deliveries = house.deliveries()
