@@ -6,6 +6,11 @@ Each step takes the payment that has been due longest, under a lease. A payment 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
 import msgspec
 
 from strongroom.banking.port import (
@@ -27,10 +32,12 @@ from strongroom.funds.payment_moves import PaymentMoves
 from strongroom.funds.states import PAYMENT, PaymentEvent, PaymentState
 from strongroom.funds.store import payments as store
 from strongroom.kit.db import Database, Tx
+from strongroom.kit.errors import Unavailable
 from strongroom.kit.ids import new_id
 from strongroom.kit.vault import Vault
 
-_LEASE_SECONDS = 120  # longer than a step can take at the slowest bank that we wait for
+_LEASE_SECONDS = 45  # a worker that lives renews it, however slow the bank; what a dead one left is found within a minute
+_RENEW_SECONDS = 15.0
 _CODE_LIFE_SECONDS = 55  # banks' codes live a minute
 _ASK_SAME_KEY_SECONDS = 23 * 3600  # after 24 h the same key may debit twice
 _GIVE_UP_SECONDS = 5 * 24 * 3600
@@ -47,12 +54,22 @@ _DECLINED_AS = {
 class PaymentSteps:
     """The worker's part of payments."""
 
-    def __init__(self, db: Database, vault: Vault, registry: Registry, customers: Customers, moves: PaymentMoves) -> None:
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        registry: Registry,
+        customers: Customers,
+        moves: PaymentMoves,
+        *,
+        renew_seconds: float = _RENEW_SECONDS,
+    ) -> None:
         self._db = db
         self._vault = vault
         self._registry = registry
         self._customers = customers
         self._moves = moves
+        self._renew_seconds = renew_seconds
 
     async def step(self) -> int:
         """Carry one due payment one step on; return 1, or 0 when none is due."""
@@ -63,8 +80,26 @@ class PaymentSteps:
         async with self._db.transaction(claimed["firm_id"]) as tx:
             payment = await store.find_payment(tx, claimed["firm_id"], claimed["id"])
         if payment is not None:
-            await self._dispatch(payment)
+            async with self._lease_kept(payment, claimed["lease_until"]):
+                await self._dispatch(payment)
         return 1
+
+    @contextlib.asynccontextmanager
+    async def _lease_kept(self, payment: Payment, lease: Any) -> AsyncIterator[None]:
+        """Renew the lease for as long as the step is under way, so that no other worker takes a payment from a slow bank's hand."""
+        renewing = asyncio.ensure_future(self._renew(payment, lease))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+
+    async def _renew(self, payment: Payment, lease: Any) -> None:
+        while lease is not None:
+            await asyncio.sleep(self._renew_seconds)
+            with contextlib.suppress(Unavailable):  # without the database the lease may lapse; every claim is guarded besides
+                async with self._db.transaction(payment.firm_id) as tx:
+                    lease = await store.renew_lease(tx, payment.firm_id, payment.id, lease, lease_seconds=_LEASE_SECONDS)
 
     async def _dispatch(self, payment: Payment) -> None:
         match payment.state:
@@ -141,9 +176,7 @@ class PaymentSteps:
         async with self._db.transaction(payment.firm_id) as tx:
             keys = await self._vault.tenant(tx, payment.firm_id)
             sealed = keys.seal("payments", "grant_sealed", payment.id, msgspec.json.encode(grant))
-            await self._moves.move(
-                tx, payment, PaymentEvent.GRANTED, sets={"grant_sealed": sealed, "return_sealed": None}, times=["due_at"]
-            )
+            await self._moves.move(tx, payment, PaymentEvent.GRANTED, sets={"grant_sealed": sealed, "return_sealed": None})
         await self._dispatch_fresh(payment)
 
     async def _keep_code(self, payment: Payment) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -114,13 +115,24 @@ async def find_by_state(tx: Tx, state_hash: bytes) -> tuple[str, str] | None:
 async def claim_due(tx: Tx, *, lease_seconds: int) -> asyncpg.Record | None:
     """Take the payment that has been due longest, for as long as the lease; another worker skips it."""
     return await tx.fetchrow(
-        """UPDATE payments SET due_at = app_now() + make_interval(secs => $1),
-               lease_until = app_now() + make_interval(secs => $1), tries = tries + 1
+        """UPDATE payments SET due_at = lease.until, lease_until = lease.until, tries = tries + 1
+           FROM (SELECT app_now() + make_interval(secs => $1) AS until) AS lease
            WHERE (firm_id, id) = (SELECT firm_id, id FROM payments WHERE due_at <= app_now() ORDER BY due_at LIMIT 1
                                   FOR UPDATE SKIP LOCKED)
-           RETURNING firm_id, id, state""",
+           RETURNING firm_id, id, state, lease_until""",
         lease_seconds,
     )
+
+
+async def renew_lease(tx: Tx, firm_id: str, payment_id: str, lease_until: datetime, *, lease_seconds: int) -> datetime | None:
+    """Prolong a lease that still holds and return its new end; None when it lapsed or somebody made the payment due."""
+    found: datetime | None = await tx.fetchval(
+        """UPDATE payments SET due_at = lease.until, lease_until = lease.until
+           FROM (SELECT app_now() + make_interval(secs => $4) AS until) AS lease
+           WHERE firm_id = $1 AND id = $2 AND lease_until = $3 AND due_at > app_now() RETURNING lease_until""",
+        firm_id, payment_id, lease_until, lease_seconds,
+    )  # fmt: skip
+    return found
 
 
 async def set_due(tx: Tx, firm_id: str, payment_id: str, *, state: str, in_seconds: float | None) -> None:
