@@ -3,11 +3,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.notify.conftest import FIRM, PHONE, House
 
 from strongroom.kit.db import Database
 from strongroom.notify.messages import Messages
 from strongroom.notify.model import Limited, MessageLimits, Purpose, Queued
+from tests.notify.conftest import FIRM, PHONE, House
 
 
 async def test_of_fifty_simultaneous_messages_to_one_number_exactly_five_are_queued(house: House) -> None:

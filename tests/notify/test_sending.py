@@ -5,7 +5,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.notify.conftest import PHONE, House, Phone, running_inbox
 
 from strongroom.inbox import InboxRefused, create_inbox
 from strongroom.kit.jobs import Runner
@@ -14,6 +13,7 @@ from strongroom.notify.jobs import jobs
 from strongroom.notify.messages import Receipts
 from strongroom.notify.model import Purpose, Queued
 from strongroom.notify.port import Found, Outgoing, Receipt, Refused, Sent, Silent, Unavailable
+from tests.notify.conftest import PHONE, House, Phone, running_inbox
 
 
 async def test_a_queued_message_reaches_the_inbox_within_a_second(house: House, inbox_url: str) -> None:

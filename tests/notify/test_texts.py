@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.notify.conftest import FIRM, House
 
 from strongroom.kit.errors import Invalid
 from strongroom.notify.gsm import Encoding, encoding_of, segments_of, to_gsm
 from strongroom.notify.texts import CATALOGUE, PLACEHOLDERS, Template, Texts, check_wording, fill
+from tests.notify.conftest import FIRM, House
 
 VALUES = {"firm": "Smith & Jones", "link": "pay.smith-jones.co.uk/customer", "code": "123456", "host": "pay.smith-jones.co.uk"}
 

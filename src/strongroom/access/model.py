@@ -53,9 +53,6 @@ class FirmSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     notify_credit_requests: Annotated[bool, Meta(description="Send the customer a text message for a credit request")] = True
     notify_account_requests: Annotated[bool, Meta(description="Send one for a customer account request")] = True
     sender_name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9 ]{0,11}\Z", description="Who text messages come from")] = ""
-    sms_templates: Annotated[
-        dict[str, Annotated[str, Meta(max_length=320)]], Meta(max_length=20, description="Own wording by template name")
-    ] = msgspec.field(default_factory=dict)
     quiet_from: Annotated[TimeOfDay | None, Meta(description="No text messages from, such as 21:00")] = None
     quiet_until: Annotated[TimeOfDay | None, Meta(description="No text messages until")] = None
     quiet_zone: Annotated[str, Meta(max_length=64, description="Time zone of the quiet hours")] = "Europe/London"

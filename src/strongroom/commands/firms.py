@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from strongroom.access.firms import Firms, list_firms
 from strongroom.access.model import FirmSettings
 from strongroom.commands.desk import Failed, open_desk, operator, say, say_fields, say_table, show_time
+from strongroom.notify.texts import CATALOGUE, Template, Texts
 
 app = App(name="firms", help="Make, list, show and set firms.")
 
@@ -58,6 +59,21 @@ async def set_settings(
         found = await desk.firm(firm)
         await Firms(desk.db).change(operator(), found.id, {key: _value(text) for key, text in pairs.items()}, name=name)
     say(f"Changed {found.id}.")
+
+
+@app.command
+async def wording(
+    template: Annotated[Template, Parameter(help="Which text message")],
+    text: Annotated[str | None, Parameter(help="Own wording, with the same {placeholders}; without it the usual one")] = None,
+    *,
+    firm: FirmId = None,
+) -> None:
+    """Give a text message the firm's own wording, or go back to the usual one."""
+    async with open_desk() as desk:
+        found = await desk.firm(firm)
+        async with desk.db.transaction(found.id) as tx:
+            await Texts().set_wording(tx, found.id, template, text)
+    say(f"{template}: {text or CATALOGUE[template]}")
 
 
 def _value(text: str) -> object:

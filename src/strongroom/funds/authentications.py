@@ -303,6 +303,7 @@ class Authentications:
                 to=phone,
                 text=text,
                 purpose=MessagePurpose.LOGIN_CODE,
+                sender=firm.settings.sender_name,
                 valid_until=valid_until,
                 key=f"{challenge_id} {phone}",
             )

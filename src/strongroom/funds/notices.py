@@ -13,6 +13,7 @@ from strongroom.kit.clock import now_of
 from strongroom.kit.db import Tx
 from strongroom.notify.messages import Messages
 from strongroom.notify.model import Limited, Purpose, Queued
+from strongroom.notify.quiet import quiet_until
 from strongroom.notify.texts import Template, Texts
 
 _LINK_LIFE = timedelta(hours=24)
@@ -39,12 +40,15 @@ class Notices:
         values = {"firm": firm.settings.logo_text or firm.name, "link": self.link}
         text = await self.texts.write(tx, firm_id, Template.REQUEST_LINK, values)
         now = (await now_of(tx)).astimezone(UTC)
+        settings = firm.settings
+        quiet = quiet_until(now, settings.quiet_from, settings.quiet_until, settings.quiet_zone)
         occasion = again or str(int(now.timestamp()) // _ASK_ONCE_SECONDS)
         outcomes = []
         for customer in sorted(customers, key=lambda one: one.personal.phone):  # one order of locks for everybody
             phone = customer.personal.phone
             queued = await self.messages.queue(
-                tx, firm_id, to=phone, text=text, purpose=Purpose.LOGIN_LINK, valid_until=now + _LINK_LIFE,
+                tx, firm_id, to=phone, text=text, purpose=Purpose.LOGIN_LINK,
+                valid_until=(quiet or now) + _LINK_LIFE, not_before=quiet, sender=settings.sender_name,
                 key=f"ask {phone} {occasion}",
             )  # fmt: skip
             if isinstance(queued, Queued):
@@ -59,6 +63,7 @@ class Notices:
         now = (await now_of(tx)).astimezone(UTC)
         await self.messages.queue(
             tx, customer.firm_id, to=old_phone, purpose=Purpose.NOTICE, valid_until=now + _LINK_LIFE,
+            sender=firm.settings.sender_name,
             text=await self.texts.write(tx, customer.firm_id, Template.PHONE_CHANGED, values),
             key=f"phone changed {customer.id} {old_phone} {now.isoformat()}",
         )  # fmt: skip

@@ -27,7 +27,7 @@ from strongroom.funds.store import shares as store
 from strongroom.kit.db import Database
 from strongroom.kit.errors import NotFound
 
-_LEASE_SECONDS = 120  # longer than a step can take at the slowest bank that we wait for
+_LEASE_SECONDS = 45  # after a crash the state tells the truth within a minute; a step that outlives it does no harm
 _BANK_SECONDS = 40  # everything asked of a bank in one step ends before the lease does
 _CODE_LIFE_SECONDS = 55  # banks' codes live a minute
 _WATCH_SECONDS = 30

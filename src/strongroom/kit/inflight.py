@@ -59,4 +59,4 @@ class InFlight:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._started.pop(task, None)
         if not task.cancelled() and (error := task.exception()):
-            _log.warning("work failed", name=self.name, error=type(error).__name__, exc_info=error)
+            _log.warning("work failed", job=self.name, error=type(error).__name__, exc_info=error)

@@ -27,6 +27,7 @@ ALLOWED_FIELDS = frozenset({
 MASK = "[masked]"
 
 _QUIET = ("httpx", "httpcore", "uvicorn.access", "asyncio")  # they print raw addresses, with grants and states in them
+_OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
 _SECRETS = re.compile(
     r"""(?P<bearer>\b(?:Bearer|Basic|DPoP)\s+)[A-Za-z0-9._~+/=-]{8,}
       | (?P<webhook>\bwhsec_)[A-Za-z0-9+/=_-]+
@@ -56,6 +57,9 @@ def configure_logging(*, readable: bool, level: str = "info") -> None:
     logging.basicConfig(handlers=[_Passing()], level=level.upper(), force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _OWN_HANDLERS:  # a library that printed by itself would go round the walls
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
 
 
 class _Readable(structlog.dev.ConsoleRenderer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -14,16 +14,17 @@ from strongroom.kit.rootkeys import RootKeyKeeper, RootKeys
 
 T = TypeVar("T")
 
+_SETTLED = "10 seconds"  # longer than any process's cache: by then all of them can open what a new key seals
 _CACHE_SECONDS = 5.0  # how long a rotation may go unnoticed; old keys keep opening meanwhile
 
 
 class TenantKeys:
-    """The keys of one tenant: the active one seals, all of them open."""
+    """The keys of one tenant: the newest that every process knows seals, all of them open."""
 
-    def __init__(self, tenant: str, keys: Mapping[int, Key]) -> None:
+    def __init__(self, tenant: str, keys: Mapping[int, Key], settled: Collection[int] = ()) -> None:
         self.tenant = tenant
         self._keys = dict(keys)
-        self.active = self._keys[max(self._keys)]
+        self.active = self._keys[max(settled, default=max(self._keys))]
 
     def seal(self, table: str, column: str, row: str, plaintext: bytes) -> bytes:
         """Seal a value for its place."""
@@ -97,10 +98,15 @@ class Vault:
         """Return the keys of a tenant; the transaction must be the tenant's own."""
         if held := self.cached(tenant):
             return held
-        rows = await tx.fetch("SELECT version, key_sealed FROM tenant_keys WHERE tenant_id = $1 AND retired_at IS NULL", tenant)
+        rows = await tx.fetch(
+            f"""SELECT version, key_sealed, created_at <= app_now() - interval '{_SETTLED}' AS settled
+                FROM tenant_keys WHERE tenant_id = $1 AND retired_at IS NULL""",
+            tenant,
+        )
         if not rows:
             return await self._first_key(tx, tenant)
-        keys = TenantKeys(tenant, {row[0]: self._unwrap(tenant, row[0], row[1]) for row in rows})
+        settled = [row["version"] for row in rows if row["settled"]]
+        keys = TenantKeys(tenant, {row[0]: self._unwrap(tenant, row[0], row[1]) for row in rows}, settled)
         self._cache[tenant] = (time.monotonic(), keys)
         return keys
 

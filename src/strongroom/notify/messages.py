@@ -37,8 +37,9 @@ class Messages:
         address: str | None = None,
         sender: str = "",
         no_log: bool | None = None,
+        not_before: datetime | None = None,
     ) -> Queued | Limited:
-        """Queue one message, to be sent at once after the commit and never after `valid_until`.
+        """Queue one message, to be sent at once after the commit (or from `not_before` on) and never after `valid_until`.
 
         `to` is E.164 digits without +. The same `key` again queues nothing and answers the first message. `address` is the
         network address of whoever caused it, where there is one. `no_log` (default: for codes) drops the text once sent.
@@ -62,6 +63,7 @@ class Messages:
             sender=sender,
             no_log=purpose.is_code if no_log is None else no_log,
             valid_until=valid_until,
+            not_before=not_before,
         )
         if not is_new:
             return Queued(await store.get_id_by_key(tx, tenant_id, key_hash))

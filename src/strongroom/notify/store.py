@@ -34,7 +34,8 @@ async def insert_message(
     tag = await tx.execute(
         """INSERT INTO messages (tenant_id, id, key_hash, recipient_hash, recipient_sealed, text_sealed, purpose, urgent,
                                  sender, no_log, valid_until, due_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12, app_now())) ON CONFLICT (tenant_id, key_hash) DO NOTHING""",
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12, app_now()))
+           ON CONFLICT (tenant_id, key_hash) DO NOTHING""",
         tenant_id, message_id, key_hash, recipient_hash, recipient_sealed, text_sealed, purpose, purpose.is_code,
         sender, no_log, valid_until, not_before,
     )  # fmt: skip
