@@ -731,6 +731,7 @@ CREATE UNIQUE INDEX staff_members_by_email ON public.staff_members USING btree (
 CREATE INDEX webhook_deliveries_by_event ON public.webhook_deliveries USING btree (firm_id, event_id, place);
 CREATE INDEX webhook_deliveries_due ON public.webhook_deliveries USING btree (firm_id, endpoint_id, due_at) WHERE ((outcome IS NULL) AND (due_at IS NOT NULL));
 CREATE INDEX webhook_deliveries_flying ON public.webhook_deliveries USING btree (firm_id, endpoint_id) WHERE (claim IS NOT NULL);
+CREATE INDEX webhook_deliveries_of_object ON public.webhook_deliveries USING btree (firm_id, object_id) WHERE (outcome IS NULL);
 CREATE INDEX webhook_deliveries_open ON public.webhook_deliveries USING btree (firm_id, endpoint_id, object_id, place) WHERE (outcome IS NULL);
 CREATE INDEX webhook_endpoints_listed ON public.webhook_endpoints USING btree (firm_id, created_at DESC, id) WHERE (deleted_at IS NULL);
 CREATE INDEX webhook_events_by_age ON public.webhook_events USING btree (created_at);
@@ -910,8 +911,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_numbers TO strongroom_
 GRANT INSERT ON TABLE public.message_receipts TO strongroom_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.message_receipts TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_texts TO strongroom_app;
+GRANT SELECT ON TABLE public.message_texts TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE ON TABLE public.messages TO strongroom_app;
-GRANT SELECT,DELETE,UPDATE ON TABLE public.messages TO strongroom_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.messages TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO strongroom_worker;
 GRANT SELECT,INSERT ON TABLE public.portal_session_records TO strongroom_app;
