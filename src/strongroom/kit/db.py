@@ -133,9 +133,18 @@ class Database:
             return False
 
     @contextlib.asynccontextmanager
+    async def _listener(self) -> AsyncIterator[PoolConnectionProxy[Any]]:
+        """Lend a connection for listening. Raise DatabaseDown."""
+        try:
+            async with self._pool.acquire(timeout=_OPEN_TIMEOUT_SECONDS) as connection:
+                yield connection
+        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, TimeoutError) as error:
+            raise DatabaseDown from error
+
+    @contextlib.asynccontextmanager
     async def listen(self, channel: str, wake: asyncio.Event) -> AsyncIterator[None]:
         """Set `wake` whenever `channel` is notified. A lost connection only costs promptness, never work."""
-        async with self._pool.acquire(timeout=_OPEN_TIMEOUT_SECONDS) as connection:
+        async with self._listener() as connection:
 
             def heard(*_: object) -> None:
                 wake.set()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MAX_SECONDS = 15.0
 MAX_ANSWER_BYTES = 65_536
 MAX_CONNECTIONS = 1000
+MAX_ORIGINS = 500  # idle ones are forgotten beyond that
 MAX_ADDRESSES = 16  # judged of one name; a name with more is refused
 MAX_TRIES = 2  # addresses tried of one name
 CONNECT_SECONDS = 5.0  # for each address, so that a silent one leaves time for the next
@@ -80,12 +81,9 @@ class Outbound:
     ) -> None:
         self._allow_loopback = allow_loopback
         self._timeout_seconds = min(timeout_seconds, MAX_SECONDS)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=trust or httpx.create_ssl_context(trust_env=False),
-            max_connections=MAX_CONNECTIONS,
-            keepalive_expiry=KEPT_SECONDS,
-            network_backend=_Judge(resolver, network or httpcore.AnyIOBackend(), allow_loopback=allow_loopback),
-        )
+        self._trust = trust or httpx.create_ssl_context(trust_env=False)
+        self._network = _Judge(resolver, network or httpcore.AnyIOBackend(), allow_loopback=allow_loopback)
+        self._pools: dict[tuple[str, str, int], httpcore.AsyncConnectionPool] = {}
 
     async def send(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Answer:
         """Send one request and return the answer, whatever its status. Raise AddressForbidden, Unreachable or Unanswered."""
@@ -102,13 +100,28 @@ class Outbound:
 
     async def aclose(self) -> None:
         """Close every kept connection."""
-        await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.aclose()
+
+    def _pool_of(self, target: Target) -> httpcore.AsyncConnectionPool:
+        """Return the connections of one origin; a pool for all would be searched whole for every request."""
+        origin = (target.scheme, target.host, target.port)
+        if origin not in self._pools:
+            if len(self._pools) >= MAX_ORIGINS:
+                self._pools = {other: pool for other, pool in self._pools.items() if pool.connections}
+            self._pools[origin] = httpcore.AsyncConnectionPool(
+                ssl_context=self._trust,
+                max_connections=MAX_CONNECTIONS,
+                keepalive_expiry=KEPT_SECONDS,
+                network_backend=self._network,
+            )
+        return self._pools[origin]
 
     def _judge_url(self, url: str) -> Target:
         try:
@@ -123,7 +136,7 @@ class Outbound:
         }
         pairs = [(name.encode("ascii"), value.encode("latin-1")) for name, value in sent.items()]
         limits = {"timeout": {"connect": min(CONNECT_SECONDS, self._timeout_seconds)}}
-        async with self._pool.stream(method, url, headers=pairs, content=body, extensions=limits) as response:
+        async with self._pool_of(target).stream(method, url, headers=pairs, content=body, extensions=limits) as response:
             received, is_cut = await _read(response)
             got = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             return Answer(response.status, got, received, is_cut)
