@@ -205,7 +205,7 @@ def request_samples() -> Iterator[Sample]:
     unfinished = tuple(replace(card, state=state.UNFINISHED) for card in open_cards)
     underway = tuple(replace(card, state=state.IN_PROGRESS) for card in open_cards)
     yield Sample("actions-in-progress", SIGNED_IN, requests.Actions((replace(firm, open=underway + unfinished),)))
-    over = tuple(_over(state.DONE, state.RECEIVED, state.FROZEN, state.EXPIRED, state.CANCELLED))
+    over = tuple(_over(state.DONE, state.RECEIVED, state.RETURNED, state.FROZEN, state.EXPIRED, state.CANCELLED))
     yield Sample("actions-done", SIGNED_IN, requests.Actions((replace(firm, open=(), over=over),)))
     yield Sample("actions-nothing", SIGNED_IN, requests.Actions((replace(firm, open=()),)))
     other = requests.FirmActions(LOGO_FIRM.id, LOGO_FIRM.name, (SEARCHES,), over[:2])
@@ -249,8 +249,10 @@ def sharing_samples() -> Iterator[Sample]:
     yield page("check-unreachable", replace(check, bank_unreachable=True, provider=AGENT))
     yield page("go", sharing.GoToBankToShare(SHR_ID, LAST.name, "https://mulberry.example/authorise?request=2"))
     for stage in sharing.ShareStage:
-        at_bank = stage is sharing.ShareStage.AT_BANK
-        yield page(f"live-{stage}", sharing.ShareLive(SHR_ID, LAST.name, stage, NOW, may_choose_another=at_bank))
+        may_choose = stage is not sharing.ShareStage.READING
+        yield page(f"live-{stage}", sharing.ShareLive(SHR_ID, LAST.name, stage, NOW, may_choose_another=may_choose))
+    for state in sharing.ShareElsewhereState:
+        yield Sample(f"share-elsewhere-{state}", SIGNED_OUT, sharing.SharedElsewhere(state, paths.sharing(SHR_ID, "status")))
     choose = sharing.ChooseAccount(SHR_ID, LAST.name, ACCOUNTS)
     yield page("choose-account", choose)
     yield page("choose-account-missing", replace(choose, problems=(FieldProblem("account", "missing"),)))

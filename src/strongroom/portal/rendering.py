@@ -15,7 +15,7 @@ from strongroom.portal import formats, paths
 from strongroom.portal.texts import DEFAULT_LANGUAGE, Texts, load_texts
 from strongroom.portal.views.frame import FieldProblem, Frame, View
 from strongroom.portal.views.paying import ElsewhereState, PayStage
-from strongroom.portal.views.sharing import ShareStage
+from strongroom.portal.views.sharing import ShareElsewhereState, ShareStage
 
 _FOLDER: Final = Path(__file__).parent
 
@@ -65,8 +65,13 @@ class Pages:
 
     def elsewhere_answer(self, language: str, state: ElsewhereState) -> LiveAnswer:
         """Answer the status address that another browser asks: no names."""
-        text = str(self._in(language).text(f"elsewhere.{state}.title"))
+        text = str(self._in(language).text(f"elsewhere.state.{state}"))
         return LiveAnswer(text, final=state is not ElsewhereState.CHECKING)
+
+    def share_elsewhere_answer(self, language: str, state: ShareElsewhereState) -> LiveAnswer:
+        """Answer the status address that a browser without session asks about a sharing: no names."""
+        text = str(self._in(language).text(f"share_elsewhere.state.{state}"))
+        return LiveAnswer(text, final=state is not ShareElsewhereState.READING)
 
     def _answer(self, language: str, key: str, stage: PayStage | ShareStage | None, bank_name: str) -> LiveAnswer:
         text = self._in(language).text(f"{key}.{stage or 'final'}", bank=bank_name)

@@ -210,7 +210,7 @@ class Visit:
         return Response(
             html.encode(),
             status_code=status,
-            media_type="text/html; charset=utf-8",
+            media_type="text/html",
             headers={**security_headers(over_https=self._https, referrer=referrer), **(headers or {})},
             cookies=self._cookies,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException
@@ -23,12 +24,14 @@ from strongroom.portal.views.signing_in import Kept, SessionEnded
 from strongroom.portal.visit import AnyRequest, FormTooOld, SignedOut, Visit
 
 _SERVER_FAULT = 500
+_BAD_ADDRESS = frozenset({400, 404, 405, 410, 422})  # typed, shortened or changed by hand
 _log = structlog.get_logger("portal")
 
 
 def answer_page(request: AnyRequest, error: Exception) -> Response[Any]:
     """Show the page that an exception stands for."""
-    refusal = to_refusal(error)
+    # An address with characters that PostgreSQL cannot hold (a zero byte) names nothing.
+    refusal = NotFound() if isinstance(error, asyncpg.CharacterNotInRepertoireError) else to_refusal(error)
     visit = Visit(request)
     if isinstance(refusal, SignedOut) and not visit.had_session:
         return visit.go(paths.LOGIN)
@@ -50,8 +53,10 @@ def _view(refusal: Refusal, reference: str, visit: Visit) -> View:
         return OutOfDate()
     if isinstance(refusal, TooMany):
         return TooManyPage(own_now() + timedelta(seconds=refusal.retry_after_seconds or 60))
-    if isinstance(refusal, NotFound | Gone) or refusal.status == NotFound.status:
+    if isinstance(refusal, NotFound | Gone) or refusal.status in _BAD_ADDRESS:
         return NotFoundPage(reference)
+    if refusal.status < _SERVER_FAULT:
+        return OutOfDate()
     return Trouble(reference)
 
 

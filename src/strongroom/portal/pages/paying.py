@@ -37,6 +37,7 @@ from strongroom.portal.visit import AnyRequest, Visit
 
 WORDING = "pay-2026-11"  # the version of the text on the page where a customer agrees; change it with the text
 _AT_BANK_SECONDS = 900
+_OVER = frozenset({RequestState.EXPIRED, RequestState.CANCELLED})
 _SESSION: dict[str, Any] = {"session": "the handler asks for it"}
 _PASS: dict[str, Any] = {"session": "a session, or the browser's pass for this one attempt"}
 
@@ -144,6 +145,8 @@ async def show_payment(request: AnyRequest, payment_id: FromPath[str]) -> Respon
     if outcome := shaping.pay_outcome(payment):
         paid = Paid(payment_id, slip, name, outcome, shaping.paid_at(payment), payment.bank_payment_id)
         return await visit.page(paid, firm=asked.firm)
+    if asked.request.frozen_at is not None or asked.request.state in _OVER:
+        return await _over(visit, asked)
     because = shaping.not_paid_because(payment)
     not_paid = NotPaid(payment_id, payment.request_id, slip, payment.bank_id, name, because, payment.ended_at or payment.created_at)
     return await visit.page(not_paid, firm=asked.firm)
@@ -211,11 +214,15 @@ async def ask_unrecognised(request: AnyRequest, request_id: FromPath[str]) -> Re
     records = await visit.records()
     if request_id.startswith("csp-"):
         asked = await visit.house.desk.credit_request(records, request_id)
+        if asked.request.frozen_at is not None or asked.request.state in _OVER:
+            return await _over(visit, asked)
         view = Unrecognised(
             request_id, Kind.PAY, paths.ACTIONS, asked.request.description, asked.request.amount_minor, asked.request.currency
         )
         return await visit.page(view, firm=asked.firm)
     to_share = await visit.house.desk.account_request(records, request_id)
+    if to_share.request.frozen_at is not None:
+        return await visit.page(Frozen(Kind.SHARE, to_share.request.frozen_at), firm=to_share.firm)
     return await visit.page(Unrecognised(request_id, Kind.SHARE, paths.ACTIONS), firm=to_share.firm)
 
 
@@ -250,24 +257,29 @@ def _elsewhere(asked: Asked) -> Callable[[Visit], Awaitable[Response[Any]]] | No
     """Return how to answer when the request cannot be paid now: frozen, over, or already being paid."""
     request, latest = asked.request, asked.latest
 
-    async def frozen(visit: Visit) -> Response[Any]:
-        return await visit.page(Frozen(Kind.PAY, request.frozen_at or request.changed_at), firm=asked.firm)
-
     async def over(visit: Visit) -> Response[Any]:
-        ended = Ended.EXPIRED if request.state is RequestState.EXPIRED else Ended.CANCELLED
-        return await visit.page(RequestOver(Kind.PAY, ended, request.changed_at), firm=asked.firm, status=410)
+        return await _over(visit, asked)
 
     async def live(visit: Visit) -> Response[Any]:
         assert latest is not None  # noqa: S101  # chosen only when there is one
         return visit.go(await _to_live(visit, asked, latest.id))
 
-    if request.frozen_at is not None:
-        return frozen
-    if request.state in {RequestState.EXPIRED, RequestState.CANCELLED}:
+    if request.frozen_at is not None or request.state in _OVER:
         return over
     if request.state is not RequestState.REQUESTED and latest is not None:
         return live
     return None
+
+
+async def _over(visit: Visit, asked: Asked) -> Response[Any]:
+    """Say that a request was stopped, taken back, or expired."""
+    request = asked.request
+    if request.frozen_at is not None:
+        return await visit.page(Frozen(Kind.PAY, request.frozen_at), firm=asked.firm)
+    is_late = request.state is RequestState.EXPIRED
+    at = request.expires_at if is_late and request.expires_at else request.changed_at
+    view = RequestOver(Kind.PAY, Ended.EXPIRED if is_late else Ended.CANCELLED, at)
+    return await visit.page(view, firm=asked.firm, status=410)
 
 
 async def _to_live(visit: Visit, asked: Asked, payment_id: str) -> str:

@@ -52,14 +52,26 @@ async def firm_css(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         raise NotFound
     return Response(
         accent_css(firm.settings.accent_colour).encode(),
-        media_type="text/css; charset=utf-8",
+        media_type="text/css",
         headers={"Cache-Control": f"public, max-age={_CSS_SECONDS}", "X-Content-Type-Options": "nosniff"},
     )
 
 
+@get("/", opt=_OPEN)
+async def front_door(request: AnyRequest) -> Response[Any]:
+    """Lead whoever types only the host's name to the start."""
+    return Visit(request).go(paths.START)
+
+
+@get("/customer/{rest:path}", opt=_OPEN)
+async def nowhere(request: AnyRequest, rest: FromPath[str]) -> Response[Any]:  # noqa: ARG001  # the framework passes it by name
+    """Say that there is no such page, as a page: programs get a problem document, people do not."""
+    raise NotFound
+
+
 def routes() -> list[HTTPRouteHandler]:
     """Return the handlers of this file."""
-    return [genuine, help_page, privacy, firm_css]
+    return [genuine, help_page, privacy, firm_css, front_door, nowhere]
 
 
 def _details(firm: Firm) -> FirmDetails:

@@ -23,7 +23,15 @@ from strongroom.portal.views.paying import (
     Slip,
 )
 from strongroom.portal.views.requests import CardState, FirmActions, PayCard, ShareCard
-from strongroom.portal.views.sharing import AccountChoice, AccountType, ConsentItem, ConsentState, NotSharedBecause, ShareStage
+from strongroom.portal.views.sharing import (
+    AccountChoice,
+    AccountType,
+    ConsentItem,
+    ConsentState,
+    NotSharedBecause,
+    ShareElsewhereState,
+    ShareStage,
+)
 
 _MOST_USED = 6
 _P = PaymentState
@@ -62,14 +70,14 @@ _CREDIT_CARDS: dict[RequestState, CardState] = {
     RequestState.HELD: CardState.IN_PROGRESS,
     RequestState.COMPLETED: CardState.DONE,
     RequestState.RECEIVED: CardState.RECEIVED,
-    RequestState.RETURNED: CardState.CANCELLED,
+    RequestState.RETURNED: CardState.RETURNED,
     RequestState.CANCELLED: CardState.CANCELLED,
     RequestState.EXPIRED: CardState.EXPIRED,
 }
 _SHARE_STAGES: dict[ShareState, ShareStage] = {
     ShareState.REQUESTING: ShareStage.AT_BANK,
     ShareState.AWAITING: ShareStage.AT_BANK,
-    ShareState.UNPROVEN: ShareStage.AT_BANK,
+    ShareState.UNPROVEN: ShareStage.ELSEWHERE,
     ShareState.RETURNED: ShareStage.READING,
     ShareState.READING: ShareStage.READING,
 }
@@ -167,8 +175,8 @@ def pay_card(request: CreditRequest, latest: Payment | None) -> PayCard:
     if state is CardState.OPEN and request.last_failure_code:
         state = CardState.UNFINISHED
     url = paths.pay(request.id)
-    if latest is not None and state in {CardState.IN_PROGRESS, CardState.DONE, CardState.RECEIVED}:
-        url = paths.payment(latest.id, "receipt" if state is not CardState.IN_PROGRESS else "")
+    if latest is not None and state in {CardState.IN_PROGRESS, CardState.DONE, CardState.RECEIVED, CardState.RETURNED}:
+        url = paths.payment(latest.id, "receipt" if state in {CardState.DONE, CardState.RECEIVED} else "")
     at = request.received_at or request.completed_at or (request.changed_at if state not in _TO_DO else None)
     return PayCard(request.id, request.description, request.amount_minor, state, url, request.expires_at, at, request.currency)
 
@@ -207,6 +215,15 @@ def _choice(bank: BankListing, url: str) -> BankChoice:
 def share_stage(share: Share) -> ShareStage | None:
     """Return how far a live sharing has come; None when it has ended or waits for the customer's pick."""
     return _SHARE_STAGES.get(share.state)
+
+
+def share_elsewhere(share: Share) -> ShareElsewhereState:
+    """Return what a browser without session may be told."""
+    if share.state is ShareState.SHARED:
+        return ShareElsewhereState.DONE
+    if share.state is ShareState.CHOOSING:
+        return ShareElsewhereState.CHOOSING
+    return ShareElsewhereState.READING if share.state in _SHARE_STAGES else ShareElsewhereState.NOT_DONE
 
 
 def not_shared_because(share: Share) -> NotSharedBecause:

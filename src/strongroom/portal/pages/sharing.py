@@ -9,7 +9,7 @@ from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from strongroom.access.model import Session
+from strongroom.access.model import Firm, Session
 from strongroom.banking.port import CustomerContext
 from strongroom.funds.authentications import RESEND_AFTER_SECONDS, Shut, Wrong
 from strongroom.funds.desk import AskedToShare
@@ -21,6 +21,7 @@ from strongroom.kit.clock import own_now
 from strongroom.kit.errors import NotFound
 from strongroom.portal import paths
 from strongroom.portal.pages import shaping
+from strongroom.portal.pages.signing_in import unreadable_code
 from strongroom.portal.qr import qr_svg
 from strongroom.portal.views.frame import FieldProblem
 from strongroom.portal.views.requests import Ended, Frozen, Kind, RequestOver
@@ -35,6 +36,7 @@ from strongroom.portal.views.sharing import (
     ShareCheck,
     ShareChooseBank,
     Shared,
+    SharedElsewhere,
     ShareWhy,
 )
 from strongroom.portal.views.sharing import (
@@ -46,6 +48,7 @@ from strongroom.portal.visit import AnyRequest, Visit
 WORDING = "share-2026-11"  # the version of the text on the page where a customer agrees; change it with the text
 _AT_BANK_SECONDS = 900
 _CODE_MINUTES = 10
+_OVER = frozenset({AccountRequestState.EXPIRED, AccountRequestState.CANCELLED})
 _SESSION: dict[str, Any] = {"session": "the handler asks for it"}
 _PASS: dict[str, Any] = {"session": "a session, or the browser's pass for this one attempt"}
 
@@ -147,6 +150,8 @@ async def show_share(request: AnyRequest, share_id: FromPath[str]) -> Response[A
     if stage := shaping.share_stage(share):
         may_choose = share.state in {ShareState.AWAITING, ShareState.REQUESTING, ShareState.UNPROVEN}
         return await visit.page(ShareLivePage(share_id, name, stage, share.created_at, may_choose), firm=asked.firm)
+    if asked.request.frozen_at is not None or asked.request.state in _OVER:
+        return await _over(visit, asked)
     because = shaping.not_shared_because(share)
     view = NotShared(share.request_id, share.bank_id, name, because, share.ended_at or share.created_at)
     return await visit.page(view, firm=asked.firm)
@@ -158,7 +163,8 @@ async def share_status(request: AnyRequest, share_id: FromPath[str]) -> Response
     visit = Visit(request)
     found = await _find(visit, await visit.find_session(touch=False), share_id)
     if found is None:
-        raise NotFound
+        share = await visit.house.sharing.get(_passed_firm(visit, share_id), share_id)
+        return visit.json(visit.portal.pages.share_elsewhere_answer("en", shaping.share_elsewhere(share)))
     _, share = found
     name = shaping.bank_name(visit.house.registry, share.bank_id)
     return visit.json(visit.portal.pages.sharing_answer("en", shaping.share_stage(share), name))
@@ -205,8 +211,8 @@ async def take_code(request: AnyRequest, share_id: FromPath[str]) -> Response[An
     visit = Visit(request)
     typed = (await visit.form()).get("code", "")
     firm_id = _passed_firm(visit, share_id)
-    if not typed.strip():
-        return await _code_page(visit, share_id, problems=(FieldProblem("code", "missing"),))
+    if unread := unreadable_code(typed):
+        return await _code_page(visit, share_id, problems=(unread,))
     outcome = await visit.house.proofs.enter(firm_id, share_id, visit.browser_hash, typed)
     if isinstance(outcome, Shut):
         return await _locked(visit, outcome.seconds)
@@ -230,7 +236,7 @@ async def consents(request: AnyRequest) -> Response[Any]:
     """List every consent of this customer."""
     visit = Visit(request)
     session = await visit.session()
-    return await visit.page(Consents(tuple(await _consents(visit, session))))
+    return await visit.page(Consents(tuple(await _consents(visit, session))), firm=await _only_firm(visit, session))
 
 
 @get("/customer/consents/{consent_id:str}/revoke", opt=_SESSION)
@@ -238,7 +244,7 @@ async def ask_revoke(request: AnyRequest, consent_id: FromPath[str]) -> Response
     """Ask whether a consent is to be ended."""
     visit = Visit(request)
     item = await _consent(visit, consent_id)
-    return await visit.page(RevokeConsent(item))
+    return await visit.page(RevokeConsent(item), firm=await _only_firm(visit, await visit.session()))
 
 
 @post("/customer/consents/{consent_id:str}/revoke", status_code=200, opt=_SESSION)
@@ -266,13 +272,21 @@ async def _elsewhere(visit: Visit, asked: AskedToShare) -> Response[Any] | None:
     """Answer when the request cannot be met now: frozen, over, being shared or shared already."""
     request, latest = asked.request, asked.latest
     if request.frozen_at is not None:
-        return await visit.page(Frozen(Kind.SHARE, request.frozen_at), firm=asked.firm)
+        return await _over(visit, asked)
     if latest is not None and (latest.ended_at is None or latest.state is ShareState.SHARED):
         return visit.go(paths.sharing(latest.id, "go" if latest.state is ShareState.AWAITING else ""))
-    if request.state in {AccountRequestState.EXPIRED, AccountRequestState.CANCELLED}:
-        ended = Ended.EXPIRED if request.state is AccountRequestState.EXPIRED else Ended.CANCELLED
-        return await visit.page(RequestOver(Kind.SHARE, ended, request.changed_at), firm=asked.firm, status=410)
-    return None
+    return await _over(visit, asked) if request.state in _OVER else None
+
+
+async def _over(visit: Visit, asked: AskedToShare) -> Response[Any]:
+    """Say that a request was stopped, taken back, or expired."""
+    request = asked.request
+    if request.frozen_at is not None:
+        return await visit.page(Frozen(Kind.SHARE, request.frozen_at), firm=asked.firm)
+    is_late = request.state is AccountRequestState.EXPIRED
+    at = request.expires_at if is_late and request.expires_at else request.changed_at
+    view = RequestOver(Kind.SHARE, Ended.EXPIRED if is_late else Ended.CANCELLED, at)
+    return await visit.page(view, firm=asked.firm, status=410)
 
 
 async def _find(visit: Visit, session: Session | None, share_id: str) -> tuple[AskedToShare, Share] | None:
@@ -294,7 +308,10 @@ async def _without_session(visit: Visit, share_id: str) -> Response[Any]:
     share = await visit.house.sharing.get(firm_id, share_id)
     if share.state is ShareState.UNPROVEN:
         return visit.go(paths.sharing(share_id, "code"))
-    return visit.go(paths.LOGIN)
+    if share.state in {ShareState.REQUESTING, ShareState.AWAITING}:
+        await visit.session()
+    view = SharedElsewhere(shaping.share_elsewhere(share), paths.sharing(share_id, "status"))
+    return await visit.page(view, firm=await visit.house.firms.find(firm_id))
 
 
 async def _choices(visit: Visit, asked: AskedToShare, share: Share, problems: tuple[FieldProblem, ...] = ()) -> ChooseAccount:
@@ -331,6 +348,12 @@ def _passed_firm(visit: Visit, share_id: str) -> str:
     if firm_id is None:
         raise NotFound
     return firm_id
+
+
+async def _only_firm(visit: Visit, session: Session) -> Firm | None:
+    """Return the firm in whose name a page speaks that shows everything; None where there are several."""
+    firms = {record.firm_id for record in session.records}
+    return await visit.house.firms.find(firms.pop()) if len(firms) == 1 else None
 
 
 async def _consents(visit: Visit, session: Session) -> list[ConsentItem]:

@@ -48,8 +48,10 @@ async def start(request: AnyRequest, firm: str | None = None) -> Response[Any]:
 
 @get(paths.LOGIN, opt=_OPEN)
 async def ask_who(request: AnyRequest) -> Response[Any]:
-    """Ask for e-mail and date of birth."""
+    """Ask for e-mail and date of birth; whoever is signed in has answered that."""
     visit = Visit(request)
+    if await visit.find_session() is not None:
+        return visit.go(paths.ACTIONS)
     return await visit.page(WhoYouAre(), firm=await known_firm(visit, None))
 
 
@@ -84,9 +86,7 @@ async def take_code(request: AnyRequest) -> Response[Any]:
     """Take the code; a right one opens a session."""
     visit = Visit(request)
     typed = (await visit.form()).get("code", "")
-    digits = [c for c in typed if c.isdigit()]
-    if not typed.strip() or not _CODE_SHORTEST <= len(digits) <= _CODE_LONGEST:
-        unread = FieldProblem("code", "missing" if not typed.strip() else "shape")
+    if unread := unreadable_code(typed):
         waiting = await visit.house.authentications.waiting(visit.browser)
         return await _code_page(visit, waiting, problems=(unread,))
     outcome = await visit.house.authentications.enter(visit.browser, typed)
@@ -174,6 +174,14 @@ async def known_firm(visit: Visit, firm_id: str | None) -> Firm | None:
     """Return the firm whose name a page without session bears: the one named, or the only one there is."""
     wanted = firm_id or visit.house.site.only_firm_id
     return await visit.house.firms.find(wanted) if wanted else None
+
+
+def unreadable_code(typed: str) -> FieldProblem | None:
+    """Return why what was typed cannot be a code; it costs no try."""
+    if not typed.strip():
+        return FieldProblem("code", "missing")
+    digits = sum(c.isdigit() for c in typed)
+    return None if _CODE_SHORTEST <= digits <= _CODE_LONGEST else FieldProblem("code", "shape")
 
 
 async def _code_page(

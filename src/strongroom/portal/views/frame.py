@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
+
+IDLE_MINUTES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,11 @@ class Frame:
     csrf: str
     firm: FirmLook | None = None  # None where no firm is known, or several are
     session_seconds: int | None = None  # until the session ends without activity; None when nobody is signed in
+
+    @property
+    def idle_minutes(self) -> int:
+        """The limit as people are told of it: without what is added for the time at the bank."""
+        return min(IDLE_MINUTES, -(-(self.session_seconds or 0) // 60))
 
 
 @dataclass(frozen=True, slots=True)

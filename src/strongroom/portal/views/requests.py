@@ -19,6 +19,7 @@ class CardState(StrEnum):
     FROZEN = "frozen"  # the customer did not recognise it
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    RETURNED = "returned"  # the money was sent back after it had left
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class ShareStage(StrEnum):
     """How far a sharing that is not final has come."""
 
     AT_BANK = "at_bank"
+    ELSEWHERE = "elsewhere"  # came back in another browser, which must first enter a fresh code
     READING = "reading"
 
 
@@ -71,6 +72,24 @@ class ShareLive:
     stage: ShareStage
     since: datetime
     may_choose_another: bool
+
+
+class ShareElsewhereState(StrEnum):
+    """What a browser without session may be told of a sharing, without personal data."""
+
+    READING = "reading"
+    CHOOSING = "choosing"  # several accounts came back; which one is asked where the customer is signed in
+    DONE = "done"
+    NOT_DONE = "not_done"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedElsewhere:
+    """A sharing came back in a browser without session."""
+
+    template: ClassVar[str] = "share_elsewhere.html"
+    state: ShareElsewhereState
+    status_url: str
 
 
 class AccountType(StrEnum):
