@@ -19,10 +19,10 @@ from strongroom.settings import Settings
 from strongroom.wiring import House, build
 
 _OPERATOR = "operator:make-run"
-_FIRM = "Marlow & Finch Solicitors"
+_FIRM = "Marlow Finch Solicitors"
 _SETTINGS = FirmSettings(
-    logo_text="Marlow & Finch",
-    registered_name="Marlow & Finch Solicitors LLP",
+    logo_text="Marlow Finch",
+    registered_name="Marlow Finch Solicitors LLP",
     registered_number="OC000000 (pretend)",
     address="1 Example Street, London",
     phone="020 7946 0000",
@@ -66,7 +66,7 @@ async def _make(house: House) -> Demo:
     client = await house.clients.create(_OPERATOR, firm.id, "Demo client", [*Scope])
     proposer = await _member(house, firm.id, "Avery Finch", "avery@example.com")
     approver = await _member(house, firm.id, "Robin Marlow", "robin@example.com")
-    account = NewReceivingAccount("Marlow & Finch Client Account", "200052", "55779911", AccountKind.CLIENT)
+    account = NewReceivingAccount("Marlow Finch Client Account", "200052", "55779911", AccountKind.CLIENT)
     account_id = await house.receiving.propose(proposer, account)
     await house.receiving.approve(approver, account_id)
     return Demo(firm.id, client.client_id, client.secret.reveal() if client.secret else "")
