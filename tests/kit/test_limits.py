@@ -1,0 +1,89 @@
+"""Limits: exact under any concurrency, sliding, and a refused use is not counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from strongroom.kit.db import Database
+from strongroom.kit.limits import Limit, forget_old, take
+
+TEN = Limit("tries", 10, 600)
+ANN, BEN = b"ann", b"ben"
+
+
+@pytest.fixture
+async def app(database: Any) -> AsyncIterator[Database]:
+    db = await Database.connect(database.app_dsn, size=24)
+    yield db
+    await db.close()
+
+
+@pytest.fixture
+async def owner(database: Any) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database.dsn)
+    ahead = await connection.fetchval("SELECT 600 - extract(epoch FROM app_now())::numeric % 600")
+    await pass_time(connection, float(ahead))  # to the beginning of a window
+    yield connection
+    await connection.close()
+
+
+async def pass_time(owner: asyncpg.Connection, seconds: float) -> None:
+    await owner.execute("UPDATE clock_offset SET ahead = ahead + make_interval(secs => $1)", seconds)
+
+
+async def use(db: Database, key: bytes = ANN, limit: Limit = TEN) -> bool:
+    async with db.transaction() as tx:
+        return await take(tx, limit, key)
+
+
+async def uses(db: Database, count: int) -> int:
+    return sum(await asyncio.gather(*(use(db) for _ in range(count))))
+
+
+async def test_of_fifty_simultaneous_uses_exactly_ten_pass(app: Database, owner: asyncpg.Connection) -> None:
+    assert await uses(app, 50) == 10
+    assert not await use(app)
+    assert await owner.fetchval("SELECT used FROM rate_windows") == 10
+
+
+async def test_another_key_and_another_limit_count_for_themselves(app: Database, owner: asyncpg.Connection) -> None:
+    await uses(app, 20)
+    assert await use(app, BEN)
+    assert await use(app, ANN, Limit("other", 1, 600))
+
+
+async def test_the_window_slides(app: Database, owner: asyncpg.Connection) -> None:
+    await uses(app, 10)
+    await pass_time(owner, 601)
+    assert await uses(app, 20) <= 1, "at the beginning of a window the one before counts nearly in full"
+    await pass_time(owner, 300)
+    assert await uses(app, 20) in {4, 5}
+    await pass_time(owner, 1200)
+    assert await uses(app, 20) == 10
+
+
+async def test_a_use_that_is_rolled_back_is_not_counted(app: Database, owner: asyncpg.Connection) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with app.transaction() as tx:
+            await take(tx, TEN, ANN)
+            raise ZeroDivisionError
+    assert await uses(app, 20) == 10
+
+
+async def test_a_limit_of_nothing_lets_nothing_pass(app: Database, owner: asyncpg.Connection) -> None:
+    assert not await use(app, ANN, Limit("closed", 0, 600))
+
+
+async def test_counters_out_of_reach_are_forgotten(app: Database, owner: asyncpg.Connection, database: Any) -> None:
+    await use(app)
+    await pass_time(owner, 4 * 86_400)
+    await use(app, BEN)
+    worker = await Database.connect(database.worker_dsn, role="strongroom_worker", size=1)
+    async with worker.transaction() as tx:
+        assert await forget_old(tx) == 1
+    await worker.close()
