@@ -14,6 +14,8 @@ from litestar.datastructures import State
 from strongroom.access import api as access_api
 from strongroom.access.api import AccessApi
 from strongroom.access.guard import Guard, refuse_undeclared
+from strongroom.apidoc.pages import STATE as API_DOC
+from strongroom.apidoc.pages import ApiDoc
 from strongroom.funds.api import cases as case_api
 from strongroom.funds.api import logins as login_api
 from strongroom.funds.api import reading as funds_api
@@ -59,17 +61,17 @@ def metrics() -> bytes:
 
 def make_app(house: House) -> Litestar:
     """Build the application over a house. Raise Undeclared when a route does not say who may call it."""
-    pages = Pages()
+    pages, doc = Pages(), ApiDoc(over_https=house.settings.is_https)
     app = Litestar(
         route_handlers=[
             live, ready, metrics,
             *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(),
             *webhook_api.routes(),
-            make_router(pages),
+            make_router(pages), *doc.routes(),
         ],
         guards=[Guard(house.tokens)],
         exception_handlers=exception_handlers(),
-        state=State(_state(house, pages)),
+        state=State({**_state(house, pages), API_DOC: doc}),
         openapi_config=None,
         request_max_body_size=house.settings.max_body_bytes,
         logging_config=None,

@@ -10,7 +10,7 @@ import sys
 
 from cyclopts import App, CycloptsError
 
-from strongroom.commands import audit, clients, firms, keys, processes, receiving, settings, staff, tokens, webhooks
+from strongroom.commands import audit, clients, firms, keys, openapi, processes, receiving, settings, staff, tokens, webhooks
 from strongroom.commands.desk import Failed
 from strongroom.kit.errors import Fault, Refusal, Unavailable
 from strongroom.kit.rootkeys import RootKeysError
@@ -25,6 +25,7 @@ app = App(
 for part in (settings, keys, firms, clients, tokens, staff, receiving, webhooks, audit):
     app.command(part.app)
 processes.add_to(app)
+openapi.add_to(app)
 
 REFUSED, USAGE, UNUSABLE, AWAY = 1, 2, 3, 4
 

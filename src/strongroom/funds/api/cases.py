@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Response, get, patch, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, Parameter, RawBody
+from litestar.params import FromPath, QueryParameter, RawBody
 
 from strongroom.access.model import Scope
 from strongroom.funds.api.reading import AnyRequest, answer, caller, funds, listed, once, page
@@ -39,13 +39,15 @@ _CHANGE_CUSTOMER = Reader(CustomerChangeIn)
 _READ: dict[str, Any] = {"scope": Scope.FUNDS_READ}
 _WRITE: dict[str, Any] = {"scope": Scope.FUNDS_WRITE}
 
-Limit = Annotated[int, Parameter(query="limit", ge=1, le=100, description="How many, at most 100")]
-After = Annotated[str | None, Parameter(query="after", max_length=40, description="The `next` of the page before")]
-CaseRefFilter = Annotated[str | None, Parameter(query="caseRef", max_length=64, description="Only of cases with this reference")]
-CaseIdFilter = Annotated[str | None, Parameter(query="caseId", max_length=40, description="Only of this case")]
-StatusFilter = Annotated[str | None, Parameter(query="status", max_length=40, description="Only with this status")]
-CreatedAfter = Annotated[datetime | None, Parameter(query="createdAfter", description="Only created after, RFC 3339")]
-CreatedBefore = Annotated[datetime | None, Parameter(query="createdBefore", description="Only created before, RFC 3339")]
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=100, description="How many, at most 100")]
+After = Annotated[str | None, QueryParameter(name="after", max_length=40, description="The `next` of the page before")]
+CaseRefFilter = Annotated[
+    str | None, QueryParameter(name="caseRef", max_length=64, description="Only of cases with this reference")
+]
+CaseIdFilter = Annotated[str | None, QueryParameter(name="caseId", max_length=40, description="Only of this case")]
+StatusFilter = Annotated[str | None, QueryParameter(name="status", max_length=40, description="Only with this status")]
+CreatedAfter = Annotated[datetime | None, QueryParameter(name="createdAfter", description="Only created after, RFC 3339")]
+CreatedBefore = Annotated[datetime | None, QueryParameter(name="createdBefore", description="Only created before, RFC 3339")]
 
 
 @post("/api/1.0/cases", opt=_WRITE)
