@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import asyncpg
 import msgspec
@@ -21,6 +21,8 @@ from strongroom.kit.groupcommit import GroupCommit
 from strongroom.kit.idempotency import Once
 from strongroom.kit.ids import new_id
 from strongroom.kit.vault import TenantKeys, Vault
+
+_CASE_COLUMNS = len(fields(Case))
 
 
 class CreatedCase(msgspec.Struct, frozen=True):
@@ -87,12 +89,13 @@ class Cases:
     async def get(self, firm_id: str, case_id: str) -> WholeCase:
         """Return a case with its customers and the ids of its requests. Raise NotFound."""
         async with self._db.transaction(firm_id) as tx:
-            case = await store.find_case(tx, firm_id, case_id)
-            if case is None:
-                raise NotFound
-            customers = await self._customers.of_case(tx, firm_id, case_id)
-            credit_ids, account_ids = await store.request_ids_of(tx, firm_id, case_id)
-        return WholeCase(case, customers, credit_ids, account_ids)
+            rows = await store.find_whole_case(tx, firm_id, case_id)
+            opener = await self._customers.opener(tx, firm_id)
+        if not rows:
+            raise NotFound
+        case = Case(*rows[0][:_CASE_COLUMNS])
+        customers = [opener.customer(row) for row in rows if row["id"] is not None]
+        return WholeCase(case, customers, rows[0]["credit_request_ids"], rows[0]["account_request_ids"])
 
     async def list_cases(self, firm_id: str, page: Page) -> list[tuple[Case, list[Customer]]]:
         """Return one more case than the page holds, newest first, each with its customers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,6 +26,7 @@ from strongroom.funds.store import requests as store
 from strongroom.kit import audit
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.errors import FieldError, Invalid, NotFound
+from strongroom.kit.groupcommit import GroupCommit
 from strongroom.kit.idempotency import Once
 from strongroom.kit.ids import new_id
 from strongroom.webhooks.events import Events
@@ -55,6 +57,16 @@ class CreatedRequest(msgspec.Struct, frozen=True):
     id: str
 
 
+@dataclass(slots=True)
+class _Ask:
+    """A request on its way into the database; the batch that carries it says in `asked` whom it asks, once it is stored."""
+
+    actor: Actor
+    row: store.NewRequestRow
+    automatic: bool  # whoever is asked may log in by that
+    asked: list[str] | None = None
+
+
 class CreditRequests:
     """Use cases over credit requests."""
 
@@ -79,23 +91,48 @@ class CreditRequests:
         self._results = results
         self._moves = moves
         self._events = events
+        self._group: GroupCommit[_Ask] = GroupCommit(db, self._write_batch)
 
     async def create(self, firm_id: str, actor: Actor, new: NewCreditRequest, once: Once) -> CreatedRequest:
         """Ask for an amount. Raise NotFound, CaseClosed, NoReceivingAccount, AmountTooLarge or Invalid."""
         settings = await self._firms.get_settings(firm_id)
         if new.amount_minor > settings.max_amount_minor:
             raise AmountTooLarge(errors=(FieldError("/amount", "is more than this firm may ask for"),))
+        ask = _Ask(actor, _row(actor, new), settings.automatic_customer_authentication)
+        send = _wanted(new.notify, settings.notify_credit_requests)
+        if not send and not once.keyed:
+            await self._group.submit(firm_id, ask)
+            if ask.asked is not None:
+                return CreatedRequest(ask.row.id)
         async with self._db.transaction(firm_id) as tx:
             if answer := await once.claim(tx, firm_id, CreatedRequest):
                 return answer
-            await open_case(tx, firm_id, new.case_id)
-            asked = await asked_customers(tx, firm_id, new.case_id, new.customer_id)
-            request_id = await self._insert(tx, firm_id, new, notify=new.notify is not False)
-            await audit.record(tx, firm_id, actor.name, AuditTag.CREDIT_REQUESTED, request_id, {"case": new.case_id})
-            await self._invite(tx, firm_id, actor, new.case_id, asked, send=_wanted(new.notify, settings.notify_credit_requests))
-            created = CreatedRequest(request_id)
+            await self._write_batch(tx, firm_id, [ask])
+            created = CreatedRequest(ask.row.id if ask.asked is not None else await self._create_slowly(tx, firm_id, ask, new))
+            if send:
+                await self._notices.ask(tx, firm_id, ask.asked or [])
             await once.keep(tx, firm_id, created)
             return created
+
+    async def _write_batch(self, tx: Tx, firm_id: str, asks: list[_Ask]) -> None:
+        """Store requests of one firm in one statement; what cannot be stored so is left with `asked` None."""
+        found = {
+            row["id"]: row for row in await store.add_requests(tx, firm_id, [one.row for one in asks], AuditTag.CREDIT_REQUESTED)
+        }
+        for ask in sorted(asks, key=lambda one: one.row.case_id):  # one order of locks for everybody
+            row = found.get(ask.row.id)
+            ask.asked = list(row["asked"]) if row else None
+            for customer_id in row["new"] if row and ask.automatic else ():
+                await self._authentications.allow(tx, firm_id, ask.actor, ask.row.case_id, customer_id)
+
+    async def _create_slowly(self, tx: Tx, firm_id: str, ask: _Ask, new: NewCreditRequest) -> str:
+        """Find out why a request could not be stored, and raise that, or store it under another statement reference."""
+        await open_case(tx, firm_id, new.case_id)
+        ask.asked = await asked_customers(tx, firm_id, new.case_id, new.customer_id)
+        request_id = await self._insert(tx, firm_id, new, notify=new.notify is not False)
+        await audit.record(tx, firm_id, ask.actor.name, AuditTag.CREDIT_REQUESTED, request_id, {"case": new.case_id})
+        await self._invite(tx, firm_id, ask.actor, new.case_id, ask.asked, send=False)
+        return request_id
 
     async def get(self, firm_id: str, request_id: str) -> CreditRequestOut:
         """Return a request as the API shows it. Raise NotFound."""
@@ -231,6 +268,15 @@ class CreditRequests:
         data = await self._results.credit_request(tx, firm_id, request_id)
         await self._events.publish(tx, firm_id, event, request_id, as_mapping(data))
         return data
+
+
+def _row(actor: Actor, new: NewCreditRequest) -> store.NewRequestRow:
+    """Return a request as it is stored when nothing stands in its way."""
+    return store.NewRequestRow(
+        new_id("csp"), new.case_id, new.customer_id, new.reference, statement_reference(new.reference), new.description,
+        new.amount_minor, str(new.purpose), new.allow_split, new.receiving_account_id, new.expires_at, new.notify is not False,
+        str(new.purpose) in CLIENT_MONEY, actor.name, json.dumps({"case": new.case_id}),
+    )  # fmt: skip
 
 
 def _wanted(asked_for: bool | None, setting: bool) -> bool:

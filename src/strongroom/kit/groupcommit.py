@@ -19,6 +19,12 @@ from strongroom.kit.errors import TooMany
 
 W = TypeVar("W")
 
+_ONES_OWN_FAULT = (
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.DataError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.DeadlockDetectedError,
+)
 _MAX_BATCH = 64
 _MAX_WAITING = 2_000  # beyond this a write is refused at once: a queue that only grows helps nobody
 
@@ -67,7 +73,7 @@ class GroupCommit(Generic[W]):
             async with self._db.transaction(tenant) as tx:
                 await self._write(tx, tenant, [write for write, _ in batch])
         except BaseException as error:  # noqa: BLE001  # every waiting caller must hear of it, whatever it is
-            if len(batch) > 1 and isinstance(error, asyncpg.IntegrityConstraintViolationError | asyncpg.DataError):
+            if len(batch) > 1 and isinstance(error, _ONES_OWN_FAULT):
                 for one in batch:
                     await self._run(tenant, [one])
                 return

@@ -94,8 +94,8 @@ async def count_live_requests(tx: Tx, firm_id: str, case_id: str) -> int:
     return count
 
 
-_CUSTOMER = """id, case_id, data_key_sealed, personal_sealed, opened_at, created_at, phone_hash, identity_hash,
-               nullif(phone_usable_from, '-infinity') AS phone_usable_from"""
+_CUSTOMER = """customers.id, customers.case_id, data_key_sealed, personal_sealed, opened_at, customers.created_at, phone_hash,
+               identity_hash, nullif(phone_usable_from, '-infinity') AS phone_usable_from"""
 
 
 async def find_customer_row(tx: Tx, firm_id: str, customer_id: str, *, lock: bool = False) -> asyncpg.Record | None:
@@ -150,14 +150,21 @@ async def mark_opened(tx: Tx, firm_id: str, customer_id: str) -> bool:
     return tag == "UPDATE 1"
 
 
-async def request_ids_of(tx: Tx, firm_id: str, case_id: str) -> tuple[list[str], list[str]]:
-    """Return the ids of a case's credit requests and customer account requests, newest first."""
-    row = await tx.fetchrow(
-        """SELECT
-               ARRAY(SELECT id FROM credit_requests WHERE firm_id = $1 AND case_id = $2
-                     ORDER BY created_at DESC, id DESC LIMIT 500),
-               ARRAY(SELECT id FROM account_requests WHERE firm_id = $1 AND case_id = $2
-                     ORDER BY created_at DESC, id DESC LIMIT 500)""",
+async def find_whole_case(tx: Tx, firm_id: str, case_id: str) -> list[asyncpg.Record]:
+    """Return a case in one round trip: a row per customer, each beginning with the case's columns as `Case` takes them.
+
+    The first row also holds `credit_request_ids` and `account_request_ids`, newest first, at most 500 of each.
+    """
+    return await tx.fetch(
+        f"""SELECT held.firm_id, held.id AS held_id, held.case_ref, held.state, held.created_at AS held_created_at,
+                   held.changed_at AS held_changed_at, {_CUSTOMER},
+                   CASE WHEN row_number() OVER (ORDER BY position) = 1 THEN
+                       ARRAY(SELECT id FROM credit_requests WHERE firm_id = $1 AND case_id = $2
+                             ORDER BY created_at DESC, id DESC LIMIT 500) END AS credit_request_ids,
+                   CASE WHEN row_number() OVER (ORDER BY position) = 1 THEN
+                       ARRAY(SELECT id FROM account_requests WHERE firm_id = $1 AND case_id = $2
+                             ORDER BY created_at DESC, id DESC LIMIT 500) END AS account_request_ids
+            FROM cases AS held LEFT JOIN customers ON customers.firm_id = held.firm_id AND customers.case_id = held.id
+            WHERE held.firm_id = $1 AND held.id = $2 ORDER BY position""",
         firm_id, case_id,
     )  # fmt: skip
-    return (list(row[0]), list(row[1])) if row else ([], [])

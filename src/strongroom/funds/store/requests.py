@@ -4,18 +4,86 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import datetime
+from typing import NamedTuple
 
 import asyncpg
 
 from strongroom.funds.model import CreditRequest, Page
 from strongroom.funds.states import RequestState
-from strongroom.kit.db import Tx
+from strongroom.kit.db import Tx, columns
 
 _COLUMNS = ", ".join(field.name for field in fields(CreditRequest))
 
 
 def _request(row: asyncpg.Record) -> CreditRequest:
     return CreditRequest(**{**dict(row), "state": RequestState(row["state"])})
+
+
+class NewRequestRow(NamedTuple):
+    """A request to be stored, and its entry in the audit."""
+
+    id: str
+    case_id: str
+    customer_id: str | None
+    reference: str
+    statement_reference: str
+    description: str
+    amount_minor: int
+    purpose: str
+    allow_split: bool
+    receiving_account_id: str | None  # None: the firm's default account
+    expires_at: datetime | None
+    notify: bool
+    needs_client_account: bool
+    actor: str
+    detail: str
+
+
+async def add_requests(tx: Tx, firm_id: str, rows: list[NewRequestRow], audit_tag: str) -> list[asyncpg.Record]:
+    """Insert requests with their audit entries in one statement, and hold their cases open until the transaction ends.
+
+    Only those are stored whose case is open, whose customer is of the case, whose account may receive now and whose statement
+    reference is free. Return them: `id`, `asked` (customers, in the case's order) and `new` (those of them who may not log in yet).
+    """
+    return await tx.fetch(
+        """
+        WITH given AS (
+            SELECT * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[],
+                                 $11::bool[], $12::text[], $13::timestamptz[], $14::bool[], $15::bool[], $16::text[], $17::text[])
+            AS g (id, case_id, customer_id, reference, statement_reference, description, amount_minor, purpose,
+                  allow_split, wanted_account_id, expires_at, notify, needs_client_account, actor, detail)
+        ), held AS (
+            SELECT id FROM cases WHERE firm_id = $1 AND id = ANY($4::text[]) AND state = 'open' ORDER BY id FOR SHARE
+        ), fit AS (
+            SELECT given.*, account.id AS receiving_account_id FROM given JOIN held ON held.id = given.case_id
+            JOIN receiving_accounts account ON account.firm_id = $1 AND account.state = 'approved'
+                AND account.usable_from <= app_now() AND (account.kind = 'client' OR NOT given.needs_client_account)
+                AND (account.id = given.wanted_account_id OR (given.wanted_account_id IS NULL AND account.is_default))
+            WHERE given.customer_id IS NULL OR EXISTS (SELECT FROM customers WHERE customers.firm_id = $1
+                AND customers.id = given.customer_id AND customers.case_id = given.case_id)
+        ), added AS (
+            INSERT INTO credit_requests (firm_id, id, case_id, customer_id, reference, statement_reference, description,
+                amount_minor, purpose, allow_split, receiving_account_id, expires_at, notify)
+            SELECT $1, id, case_id, customer_id, reference, statement_reference, description,
+                amount_minor, purpose, allow_split, receiving_account_id, expires_at, notify FROM fit
+            ON CONFLICT (firm_id, receiving_account_id, statement_reference)
+                WHERE state IN ('requested', 'authorising', 'processing', 'held') DO NOTHING
+            RETURNING id, case_id, customer_id
+        ), recorded AS (
+            INSERT INTO audit_entries (tenant_id, actor, tag, subject, detail)
+            SELECT $1, fit.actor, $2, fit.id, fit.detail::jsonb FROM fit JOIN added ON added.id = fit.id
+        )
+        SELECT added.id, whom.asked, whom.new FROM added CROSS JOIN LATERAL (
+            SELECT array_agg(customer.id ORDER BY position) AS asked,
+                   coalesce(array_agg(customer.id ORDER BY position) FILTER (WHERE NOT EXISTS (
+                       SELECT FROM authentications allowed WHERE allowed.firm_id = $1 AND allowed.customer_id = customer.id
+                       AND allowed.state <> 'revoked')), '{}') AS new
+            FROM customers customer WHERE customer.firm_id = $1 AND customer.case_id = added.case_id
+            AND (added.customer_id IS NULL OR customer.id = added.customer_id)
+        ) AS whom
+        """,
+        firm_id, audit_tag, *columns(rows),
+    )  # fmt: skip
 
 
 async def add_request(
