@@ -10,8 +10,7 @@ import sys
 
 from cyclopts import App, CycloptsError
 
-from strongroom.commands import audit, clients, firms, keys, openapi, processes, receiving, settings, staff, tokens, webhooks
-from strongroom.commands.desk import Failed
+from strongroom.commands.failure import Failed
 from strongroom.kit.errors import Fault, Refusal, Unavailable
 from strongroom.kit.rootkeys import RootKeysError
 from strongroom.settings import SettingsError
@@ -22,10 +21,25 @@ app = App(
     help="Ask customers for payments and bank details by open banking. Settings come from STRONGROOM_… variables: "
     "`strongroom settings explain` lists them.",
 )
-for part in (settings, keys, firms, clients, tokens, staff, receiving, webhooks, audit):
-    app.command(part.app)
-processes.add_to(app)
-openapi.add_to(app)
+# Each command is loaded when it is called, so that none waits for what another needs.
+for _name, _where, _help in (
+    ("serve", "processes:serve", "Serve the API and the customers' website until told to stop. Several may run."),
+    ("worker", "processes:work", "Carry payments on and send messages until told to stop. Several may run."),
+    ("migrate", "processes:migrate_database", "Bring the database's tables up to this version."),
+    ("dev", "processes:develop", "Run the whole thing on this machine, with pretend banks and a demo firm."),
+    ("inbox", "processes:inbox", "Show text messages on a local page instead of sending them."),
+    ("settings", "settings:app", "Show and check the settings."),
+    ("keys", "keys:app", "Make, rotate, retire and list the root keys."),
+    ("firms", "firms:app", "Make, list, show and set firms."),
+    ("clients", "clients:app", "Manage API clients and their secrets."),
+    ("tokens", "tokens:app", "Make, list and revoke long-lived access tokens."),
+    ("staff", "staff:app", "Add, list and disable members of staff."),
+    ("receiving-accounts", "receiving:app", "Manage the accounts that money is paid into, by two people."),
+    ("webhooks", "webhooks:app", "Watch a firm's events."),
+    ("audit", "audit:app", "Check that the audit trail is untouched."),
+    ("openapi", "openapi:openapi", "Print the OpenAPI document of the API."),
+):
+    app.command(f"strongroom.commands.{_where}", name=_name, help=_help)
 
 REFUSED, USAGE, UNUSABLE, AWAY = 1, 2, 3, 4
 

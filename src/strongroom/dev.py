@@ -22,10 +22,9 @@ from pathlib import Path
 
 import asyncpg
 
-from strongroom.dev_demo import Demo, ensure_demo
-from strongroom.dev_parts import Part, PartFailed, Parts, free_port
+from strongroom.dev_parts import Demo, Part, PartFailed, Parts, free_port, read_demo
 from strongroom.embedded import EmbeddedPostgres
-from strongroom.kit.migrate import migrate
+from strongroom.kit.migrate import MigrationError, migrate
 from strongroom.kit.rootkeys import FileKeeper
 from strongroom.settings import load_settings
 
@@ -89,6 +88,9 @@ def run(folder: Path, *, reset: bool = False, port: int = 8000) -> int:
     except AlreadyRunning as error:
         _say(str(error))
         return 1
+    except MigrationError as error:
+        _say(f"\nThe database was made by another version: {error}\n`make run ARGS=--reset` begins anew.")
+        return 1
     except (PartFailed, subprocess.CalledProcessError) as error:
         _say(f"\nCould not start: {error}")
         return 1
@@ -107,7 +109,7 @@ def _run(place: Place, wanted_port: int) -> int:
         FileKeeper(place.keys).create()
         _enrol(place, ports, postgres)
         environment = _environment(place, ports, postgres)
-        demo = asyncio.run(ensure_demo(load_settings(environment), place.report))
+        demo = _demo(place, postgres, environment)
         parts = Parts(_parts(place, ports, environment))
         _step("Starting web, worker, model bank and inbox")
         try:
@@ -120,6 +122,25 @@ def _run(place: Place, wanted_port: int) -> int:
             parts.stop()
     _say("Stopped. Everything is kept; `make run` goes on where this left off.")
     return 0
+
+
+def _demo(place: Place, postgres: EmbeddedPostgres, environment: dict[str, str]) -> Demo:
+    """Return the demo firm; only the first start loads the whole product to make it."""
+    known = read_demo(place.report)
+    if known is not None and asyncio.run(_has_firm(postgres, known.firm_id)):
+        return known
+    from strongroom.dev_demo import make_demo  # noqa: PLC0415  # later starts are quick without it
+
+    return asyncio.run(make_demo(load_settings(environment)))
+
+
+async def _has_firm(postgres: EmbeddedPostgres, firm_id: str) -> bool:
+    """True when the database has a firm (asked as its owner, who is not fenced)."""
+    connection = await asyncpg.connect(postgres.dsn("strongroom"))
+    try:
+        return bool(await connection.fetchval("SELECT true FROM firms WHERE firm_id = $1", firm_id))
+    finally:
+        await connection.close()
 
 
 def _watch(parts: Parts, postgres: EmbeddedPostgres, stopping: threading.Event) -> None:

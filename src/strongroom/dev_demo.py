@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import msgspec
 import pyotp
 
 from strongroom.access.model import FirmSettings, Scope, StaffMember
+from strongroom.dev_parts import Demo
 from strongroom.funds.model import AccountKind
 from strongroom.funds.receiving import NewReceivingAccount
 from strongroom.kit.crypto import Secret
@@ -31,34 +28,13 @@ _SETTINGS = FirmSettings(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Demo:
-    """What a visitor needs to be the firm's developer."""
-
-    firm_id: str
-    client_id: str
-    client_secret: str
-
-
-async def ensure_demo(settings: Settings, kept: Path) -> Demo:
-    """Return the demo firm; make it when there is none, and a fresh secret when the kept one is gone."""
+async def make_demo(settings: Settings) -> Demo:
+    """Make the demo firm with its client and receiving account."""
     house = await build(settings)
     try:
-        known = _read(kept)
-        if known and await house.firms.find(known.firm_id):
-            return known
         return await _make(house)
     finally:
         await house.close()
-
-
-def _read(kept: Path) -> Demo | None:
-    """Return what the last run wrote down."""
-    try:
-        document: dict[str, Any] = msgspec.json.decode(kept.read_bytes())
-        return Demo(document["firm_id"], document["client_id"], document["client_secret"])
-    except (OSError, msgspec.DecodeError, KeyError, TypeError):
-        return None
 
 
 async def _make(house: House) -> Demo:

@@ -1,8 +1,9 @@
-"""The parts of `make run` as child processes: started, watched, started again when they die, stopped together."""
+"""The parts of `make run`: child processes that are started, watched, revived and stopped together, and what a run writes down."""
 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import socket
@@ -19,6 +20,24 @@ _STOP_SECONDS = 15.0
 _READY_SECONDS = 60.0
 _PORT_TRIES = 50
 _RESTART_AFTER_SECONDS = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What a visitor needs to be the firm's developer."""
+
+    firm_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+def read_demo(report: Path) -> Demo | None:
+    """Return what an earlier run wrote down."""
+    try:
+        document = json.loads(report.read_text())
+        return Demo(document["firm_id"], document["client_id"], document["client_secret"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 class PartFailed(Exception):

@@ -13,7 +13,8 @@ from cyclopts import App, Parameter
 
 from strongroom.access.clients import DEFAULT_OVERLAP_SECONDS, Clients
 from strongroom.access.model import Scope
-from strongroom.commands.desk import Failed, open_desk, operator, say, say_fields, say_table, show_time
+from strongroom.commands.desk import open_desk, operator, say, say_fields, say_table, show_time
+from strongroom.commands.failure import Failed
 from strongroom.commands.firms import FirmId
 
 app = App(name="clients", help="Make, list and disable API clients, and rotate their secrets.")

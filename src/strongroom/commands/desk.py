@@ -13,6 +13,7 @@ from datetime import datetime
 from strongroom.access.firms import Firms, list_firms
 from strongroom.access.model import Firm, StaffMember
 from strongroom.access.staff import Staff
+from strongroom.commands.failure import Failed
 from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Database
 from strongroom.kit.vault import Vault
@@ -21,10 +22,6 @@ from strongroom.settings import Settings, load_settings
 APP_ROLE = "strongroom_app"
 WORKER_ROLE = "strongroom_worker"
 _COLUMN_GAP = "  "
-
-
-class Failed(Exception):
-    """A command that cannot be carried out; the message is for the person at the terminal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from cyclopts import App, Parameter
 
 from strongroom.access.firms import Firms, list_firms
 from strongroom.access.model import FirmSettings
-from strongroom.commands.desk import Failed, open_desk, operator, say, say_fields, say_table, show_time
+from strongroom.commands.desk import open_desk, operator, say, say_fields, say_table, show_time
+from strongroom.commands.failure import Failed
 from strongroom.notify.texts import CATALOGUE, Template, Texts
 
 app = App(name="firms", help="Make, list, show and set firms.")

@@ -9,7 +9,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from strongroom.commands.desk import Failed, open_desk, say, say_table
+from strongroom.commands.desk import open_desk, say, say_table
+from strongroom.commands.failure import Failed
 from strongroom.kit.crypto import fingerprint
 from strongroom.kit.rootkeys import FileKeeper
 from strongroom.kit.rotation import count_wrapped, rewrap_all

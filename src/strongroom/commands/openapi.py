@@ -5,14 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
 from strongroom.apidoc.pages import document_json, document_yaml
-
-
-def add_to(app: App) -> None:
-    """Add this command to the command line."""
-    app.command(openapi)
 
 
 def openapi(*, yaml: Annotated[bool, Parameter(help="As YAML instead of JSON.")] = False) -> None:

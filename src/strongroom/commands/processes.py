@@ -1,4 +1,4 @@
-"""`strongroom serve`, `worker`, `migrate`, `dev` and `inbox`: the processes."""
+"""`strongroom serve`, `worker`, `migrate`, `dev` and `inbox`: the processes. Each loads only what it runs, to start quickly."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import uvicorn
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 
-from strongroom import app as web
-from strongroom import worker
-from strongroom.commands.desk import Failed, say
-from strongroom.inbox import create_inbox
+from strongroom.commands.desk import say
+from strongroom.commands.failure import Failed
 from strongroom.kit.log import configure_logging
 from strongroom.kit.migrate import MigrationError, migrate, missing_migrations
 from strongroom.settings import Environment, Settings, load_settings
@@ -21,23 +18,18 @@ from strongroom.settings import Environment, Settings, load_settings
 _DEVELOPMENT_FOLDER = Path("var")
 
 
-def add_to(app: App) -> None:
-    """Add these commands to the command line."""
-    app.command(serve)
-    app.command(work, name="worker")
-    app.command(migrate_database, name="migrate")
-    app.command(develop, name="dev")
-    app.command(inbox)
-
-
 def serve() -> None:
     """Serve the API and the customers' website until told to stop. Several may run."""
+    from strongroom import app as web  # noqa: PLC0415  # the web process alone needs it
+
     settings = _ready_settings()
     asyncio.run(web.serve(settings))
 
 
 def work() -> None:
     """Carry payments on, send messages and webhooks, seal the audit, until told to stop. Several may run."""
+    from strongroom import worker  # noqa: PLC0415  # the worker alone needs it
+
     settings = _ready_settings()
     asyncio.run(worker.work(settings))
 
@@ -66,6 +58,10 @@ def develop(
 
 def inbox(*, file: Path, port: int = 8025, host: str = "127.0.0.1") -> None:
     """Show text messages on a local page instead of sending them; for development only."""
+    import uvicorn  # noqa: PLC0415  # the inbox alone needs both
+
+    from strongroom.inbox import create_inbox  # noqa: PLC0415  # as above
+
     production = os.environ.get("STRONGROOM_ENVIRONMENT", Environment.PRODUCTION) == Environment.PRODUCTION
     uvicorn.run(create_inbox(file, production=production), host=host, port=port, log_level="warning", access_log=False)
 

@@ -8,7 +8,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from strongroom.access.staff import Staff
-from strongroom.commands.desk import Failed, ask_member, open_desk, say, say_fields, say_table, show_time
+from strongroom.commands.desk import ask_member, open_desk, say, say_fields, say_table, show_time
+from strongroom.commands.failure import Failed
 from strongroom.funds.model import AccountKind
 from strongroom.funds.receiving import NewReceivingAccount, ReceivingAccounts
 

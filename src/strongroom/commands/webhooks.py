@@ -10,7 +10,8 @@ from typing import Annotated
 import httpx
 from cyclopts import App, Parameter
 
-from strongroom.commands.desk import Failed, say
+from strongroom.commands.desk import say
+from strongroom.commands.failure import Failed
 from strongroom.kit.crypto import Secret
 from strongroom.webhooks.listener import Listener, ListeningRefused
 
