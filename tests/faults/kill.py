@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from strongroom.banking.port import BankSilent, Grant, PaymentOrder, PaymentReport
+from strongroom.banking.port import BankSilent, Grant, PaymentOrder, PaymentReport, PaymentStatus
 from strongroom.kit.db import Database
 from tests.funds.scripted_bank import ScriptedBank
 
@@ -110,7 +110,7 @@ class LedgerBank(ScriptedBank):
         order = self._granted(memory, grant).order
         assert isinstance(order, PaymentOrder)
         key = self.key_of(order)
-        if key not in self.keys_seen:
+        if key not in self.keys_seen and self.settles_as is not PaymentStatus.REJECTED:
             self.keys_seen.add(key)
             self.debits[order.end_to_end_id] += order.amount_minor
         return super()._submit(memory, grant)
