@@ -1,1 +1,1 @@
-"""Measures Strongroom beside pgbench and its peers on this machine; `make bench` prints ratios, `docs/performance.md` keeps them."""
+"""Measures Strongroom beside pgbench and its peers; `make bench` prints ratios, `docs/performance.md` keeps the last ones."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: measure everything side by side and print the table."""
+"""`python -m bench`: measure everything side by side and print the table. The load tool is wrk, 32 connections, one thread."""
 
 from __future__ import annotations
 
@@ -7,76 +7,123 @@ import asyncio
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from bench import load, rows
+from bench import growth, load, peering, rows
 from bench.contest import Effort, Result, hold
 from bench.load import LoadFailed
-from bench.system import System, running
+from bench.peering import median_of
+from bench.system import BenchFirm, System, running
+
+_FIRMS = 100
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="about two minutes: fewer and shorter rounds, small growth")
-    parser.add_argument("--full", action="store_true", help="also grow to ten million cases (needs 20 GB and half an hour)")
-    parser.add_argument("--only", default="", help="only rows whose name contains this")
+    parser.add_argument("--quick", action="store_true", help="about two minutes: one firm, short rounds, growth to 100,000 cases")
+    parser.add_argument("--full", action="store_true", help="also grow to ten million cases (wants 20 GB of disk)")
+    parser.add_argument("--only", default="", help="only rows of requests whose name contains this, and nothing else")
+    parser.add_argument(
+        "--uvloop", action="store_true", help="run the web process on uvloop, which `strongroom serve` does not yet"
+    )
     asked = parser.parse_args()
     try:
         load.require_tool()
-        return asyncio.run(_run(asked))
+        asyncio.run(_run(asked, _make_folder()))
     except LoadFailed as error:
         sys.stderr.write(f"{error}\n")
         return 1
-
-
-async def _run(asked: argparse.Namespace) -> int:
-    effort = Effort(3, 2) if asked.quick else Effort(5, 5)
-    under = Path("var/bench").resolve()
-    under.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=under))
-    folder.chmod(0o711)  # a root's PostgreSQL is another user and passes through
-    try:
-        async with running(folder, firms=100) as system:
-            await _contests(system, effort, asked.only)
-    except BaseException:
-        sys.stderr.write("\n".join((folder / "web.log").read_text().splitlines()[-20:]) + "\n")
-        raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 
-async def _contests(system: System, effort: Effort, only: str) -> None:
-    one, many = system.firms[:1], system.firms
-    _head()
-    for firms in (one, many):
-        cases = await rows.some_cases(system, firms)
-        contests = [
-            await rows.posting_cases(system, firms),
-            await rows.posting_cases(system, firms, keyed=True),
-            await rows.posting_requests(system, firms, cases, notify=False),
-            rows.reading_cases(firms, cases),
-        ]
-        for contest in contests:
-            if only in contest.name:
-                _line(await hold(system, contest, effort))
+def _make_folder() -> Path:
+    under = Path("var/bench").resolve()  # a real disk, where fsync costs what it costs
+    under.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=under))
+    folder.chmod(0o711)  # a root's PostgreSQL is another user and passes through
+    return folder
 
 
-def _head() -> None:
-    print("| work | /s | p50 / p99 ms | web µs | PostgreSQL µs | × one statement | × transaction |")
-    print("|---|---|---|---|---|---|---|", flush=True)
+async def _run(asked: argparse.Namespace, folder: Path) -> None:
+    try:
+        async with running(folder, firms=1 if asked.quick else _FIRMS, uvloop=asked.uvloop) as system:
+            await _measure(system, asked)
+    except BaseException:
+        sys.stderr.write(_last_lines(folder / "web.log"))
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _last_lines(log: Path) -> str:
+    return "\n".join(log.read_text().splitlines()[-20:]) + "\n" if log.exists() else ""
+
+
+async def _measure(system: System, asked: argparse.Namespace) -> None:
+    effort = Effort(3, 2) if asked.quick else Effort(5, 3)
+    print("| work | /s | p50 / p99 ms | web µs | PostgreSQL µs | × one statement | × transaction | × peer |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    one = system.firms[:1]
+    for firms in (one,) if asked.quick else (one, system.firms):
+        await _contests(system, firms, effort, asked.only)
+    if asked.only:
+        return
+    [case_id] = await rows.open_cases(system, one[0], 1)
+    await rows.ask_once(system, one[0], [case_id])
+    _peer_line(await peering.tokens(system, effort))
+    _peer_line(await peering.page(system, one[0], case_id, effort))
+    _peer_line(await peering.webhooks(system, one[0], Effort(min(3, effort.rounds), effort.seconds)))
+    now, highest = system.memory_mb()
+    print(f"\nMemory of the web process: {now:.0f} MB now, {highest:.0f} MB at its highest", flush=True)
+    await _growth(system, one[0], asked, effort)
+
+
+async def _contests(system: System, firms: Sequence[BenchFirm], effort: Effort, only: str) -> None:
+    cases = await rows.some_cases(system, firms)
+    await rows.list_cases(system, firms, cases)
+    contests = [
+        await rows.posting_cases(system, firms),
+        await rows.posting_cases(system, firms, keyed=True),
+        rows.reading_cases(firms, cases),
+        rows.posting_requests(firms, cases, notify=False),
+        rows.posting_requests(firms, cases, notify=True),
+    ]
+    for contest in contests:
+        if only in contest.name:
+            _line(await hold(system, contest, effort))
+
+
+async def _growth(system: System, firm: BenchFirm, asked: argparse.Namespace, effort: Effort) -> None:
+    """Print rates, and PostgreSQL's time per request, at growing sizes."""
+    known = {firm.id: await rows.open_cases(system, firm, 200)}
+    contests = [await rows.posting_cases(system, [firm]), rows.reading_cases([firm], known)]
+    first: growth.Size | None = None
+    sizes = [0, 100_000] if asked.quick else [0, 1_000_000, *([10_000_000] if asked.full else [])]
+    print("\n| cases stored | " + " | ".join(f"{one.name} /s (× first; PostgreSQL µs)" for one in contests) + " |\n|---|---|---|")
+    for size in sizes:
+        await growth.fill(system, firm, size)
+        seen = await growth.measure(system, contests, effort)
+        first = first or seen
+        cells = (f"{rate:,.0f} ({rate / first.rates[name]:.2f}; {seen.postgres_us[name]:.0f})" for name, rate in seen.rates.items())
+        print(f"| {seen.cases:,} | " + " | ".join(cells) + " |", flush=True)
 
 
 def _line(result: Result) -> None:
-    from statistics import median
-
     ratios = (result.ratio_to(result.one_statement), result.ratio_to(result.transaction))
-    shown = " | ".join("" if ratio is None else f"{ratio:.2f}" for ratio in ratios)
+    print(_beginning(result) + " | ".join("" if ratio is None else f"{ratio:.2f}" for ratio in ratios) + " | |", flush=True)
+
+
+def _peer_line(result: Result | str) -> None:
     print(
-        f"| {result.name} | {result.rate:,.0f} | {result.p50_ms:.1f} / {result.p99_ms:.1f} | {median(result.web_us):.0f} "
-        f"| {median(result.postgres_us):.0f} | {shown} |",
-        flush=True,
+        result if isinstance(result, str) else f"{_beginning(result)} | | {result.ratio_to(result.one_statement):.2f} |", flush=True
     )
+
+
+def _beginning(result: Result) -> str:
+    times = f"{result.p50_ms:.1f} / {result.p99_ms:.1f}" if result.p50_ms else ""
+    costs = f"{median_of(result.web_us):.0f} | {median_of(result.postgres_us):.0f}" if result.web_us else " | "
+    return f"| {result.name} | {result.rate:,.0f} | {times} | {costs} | "
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs contests: ours and pgbench's in turn, several times; a ratio is the median of the rounds' ratios, each measured side by side."""
+"""Runs contests: ours and pgbench's in turn, several rounds; a ratio is the median of the rounds' ratios."""
 
 from __future__ import annotations
 

@@ -29,11 +29,10 @@ class Limit:
 
 async def run(system: System, name: str, script: str, variables: Mapping[str, str | int], *, seconds: float) -> Limit:
     """Run one script for a while with 16 clients. Raise PgbenchFailed."""
-    file = Path(system.folder / f"{name}.sql")
-    file.write_text(script)
     command = [
-        str(system.postgres.bin("pgbench")), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", f"{max(1, round(seconds))}",
-        "-f", str(file), *(part for key, value in variables.items() for part in ("-D", f"{key}={value}")),
+        str(system.postgres.bin("pgbench")), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2",
+        "-T", f"{max(1, round(seconds))}", "-f", str(_write(system.folder / f"{name}.sql", script)),
+        *(part for key, value in variables.items() for part in ("-D", f"{key}={value}")),
         "-h", str(system.postgres.socket_folder), "-U", "postgres", DATABASE,
     ]  # fmt: skip
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
@@ -43,3 +42,8 @@ async def run(system: System, name: str, script: str, variables: Mapping[str, st
     if process.returncode or not found or not latency or b"failed" in wrong:
         raise PgbenchFailed(wrong.decode() or out.decode())
     return Limit(float(found[1]), float(latency[1]))
+
+
+def _write(file: Path, script: str) -> Path:
+    file.write_text(script)
+    return file

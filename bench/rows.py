@@ -1,4 +1,4 @@
-"""What is measured: for each row of the table the requests that we answer, and the statements that write or read the same in pgbench."""
+"""What is measured: the requests that we answer, and the statements that write or read the same rows in pgbench."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ async def posting_cases(system: System, firms: Sequence[BenchFirm], *, keyed: bo
     return Contest(name, requests, draw + _as_one(rows), draw + _as_many(rows), variables)
 
 
-async def posting_requests(
-    system: System, firms: Sequence[BenchFirm], cases: Mapping[str, Sequence[str]], *, notify: bool
-) -> Contest:
+def posting_requests(firms: Sequence[BenchFirm], cases: Mapping[str, Sequence[str]], *, notify: bool) -> Contest:
     """Return the row that asks for money: a request and an audit entry; with `notify` also a message in the queue."""
     requests = [
         raw_json("POST", "/api/1.0/creditRequests", firm.token, new_request(case_id, notify=notify))
@@ -83,13 +81,9 @@ async def posting_requests(
         for firm in firms
         for case_id in cases[firm.id][turn : turn + 1]
     ]
-    await system.owner.execute("CREATE TABLE IF NOT EXISTS bench_cases (n int PRIMARY KEY, firm_id text, case_id text, account_id text)")
-    await system.owner.execute("TRUNCATE bench_cases")
-    pairs = [(firm.id, case_id, firm.account_id) for firm in firms for case_id in cases[firm.id]]
-    await system.owner.executemany("INSERT INTO bench_cases VALUES ($1, $2, $3, $4)", [(n, *pair) for n, pair in enumerate(pairs)])
     case_id = next(iter(cases[firms[0].id]))
     rows = _request_rows()
-    draw = f"\\set n random(1, 1000000000000000)\n\\set c random(0, {len(pairs) - 1})\n"
+    draw = f"\\set n random(1, 1000000000000000)\n\\set c random(0, {sum(len(one) for one in cases.values()) - 1})\n"
     known = {
         "actor": f"client:{firms[0].client_id}", "tag": str(AuditTag.CREDIT_REQUESTED), "case": json.dumps({"case": case_id}),
     }  # fmt: skip
@@ -134,6 +128,25 @@ def issuing_tokens(firms: Sequence[BenchFirm]) -> Contest:
     draw = "\\set n random(1, 1000000000000000)\n" + statement.replace("\n", " ")
     known = {"firm_id": firms[0].id, "client_id": firms[0].client_id, "scopes": " ".join(sorted(Scope))}
     return Contest(f"POST /token{_of(firms)}", requests, draw, None, known)
+
+
+async def list_cases(system: System, firms: Sequence[BenchFirm], cases: Mapping[str, Sequence[str]]) -> None:
+    """Write the cases down for pgbench, and ask each customer once, so that all of them may log in already."""
+    await system.owner.execute(
+        "CREATE TABLE IF NOT EXISTS bench_cases (n int PRIMARY KEY, firm_id text, case_id text, account_id text)"
+    )
+    await system.owner.execute("TRUNCATE bench_cases")
+    rows = [(firm.id, case_id, firm.account_id) for firm in firms for case_id in cases[firm.id]]
+    await system.owner.executemany("INSERT INTO bench_cases VALUES ($1, $2, $3, $4)", [(n, *row) for n, row in enumerate(rows)])
+    for firm in firms:
+        await ask_once(system, firm, cases[firm.id])
+
+
+async def ask_once(system: System, firm: BenchFirm, case_ids: Sequence[str]) -> None:
+    """Ask for an amount in each case."""
+    for first in range(0, len(case_ids), 20):
+        bodies = [new_request(case_id, notify=False) | {"reference": case_id} for case_id in case_ids[first : first + 20]]
+        await asyncio.gather(*(asyncio.to_thread(system.post, "/api/1.0/creditRequests", firm.token, body) for body in bodies))
 
 
 async def some_cases(system: System, firms: Sequence[BenchFirm]) -> dict[str, list[str]]:

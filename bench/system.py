@@ -96,10 +96,8 @@ async def running(folder: Path, *, firms: int, uvloop: bool = False) -> AsyncIte
         environment = _environment(folder, postgres, port)
         house = await build(load_settings(environment))
         owner = await asyncpg.connect(postgres.dsn(DATABASE))
-        web = Part(
-            "web", [sys.executable, *(["-c", _ON_UVLOOP] if uvloop else ["-m", "strongroom", "serve"])], environment, folder / "web.log",
-            f"http://127.0.0.1:{port}/health/ready",
-        )  # fmt: skip
+        command = [sys.executable, *(["-c", _ON_UVLOOP] if uvloop else ["-m", "strongroom", "serve"])]
+        web = Part("web", command, environment, folder / "web.log", f"http://127.0.0.1:{port}/health/ready")
         try:
             made = [await _make_firm(house, owner, number) for number in range(firms)]
             web.start()
@@ -144,7 +142,10 @@ def _environment(folder: Path, postgres: EmbeddedPostgres, port: int) -> dict[st
         "STRONGROOM_SMS_GATEWAY": "none",  # nothing is sent: no worker runs while requests are measured
         "STRONGROOM_PORT": str(port),
         "STRONGROOM_PROVIDER_ROLE": "own",
-        **{f"STRONGROOM_PROVIDER_{name}": "Bench" for name in ("LEGAL_NAME", "HEAD_OFFICE", "REFERENCE_NUMBER", "SUPERVISOR", "CONTACT")},
+        **{
+            f"STRONGROOM_PROVIDER_{name}": "Bench"
+            for name in ("LEGAL_NAME", "HEAD_OFFICE", "REFERENCE_NUMBER", "SUPERVISOR", "CONTACT")
+        },
     }
 
 

@@ -1,0 +1,1 @@
+"""What Strongroom is compared with."""
