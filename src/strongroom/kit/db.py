@@ -103,15 +103,30 @@ class Database:
         Leaving normally commits; an exception rolls back. Raise CommitUnknown when the commit's answer is lost, and
         DatabaseDown when PostgreSQL goes away earlier.
         """
+        async with self._connection() as connection:
+            await connection.execute(_begin(tenant))
+            try:
+                yield connection
+            except BaseException:
+                await _roll_back(connection)
+                raise
+            await _commit(connection)
+
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[Tx]:
+        """Open a connection for one SELECT on tables without a tenant: it is its own transaction, in one round trip for three.
+
+        Never for a write: whether that was committed could not be told. Raise DatabaseDown.
+        """
+        async with self._connection() as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[PoolConnectionProxy[Any]]:
+        """Take a connection of the pool. Raise DatabaseDown when there is none in time, or when it is lost."""
         try:
             async with self._pool.acquire(timeout=_OPEN_TIMEOUT_SECONDS) as connection:
-                await connection.execute(_begin(tenant))
-                try:
-                    yield connection
-                except BaseException:
-                    await _roll_back(connection)
-                    raise
-                await _commit(connection)
+                yield connection
         except (
             OSError,
             asyncpg.PostgresConnectionError,
@@ -189,7 +204,7 @@ async def _commit(connection: PoolConnectionProxy[Any]) -> None:
     ) as error:
         raise CommitUnknown from error
     finally:
-        if not connection.is_closed():
+        with contextlib.suppress(asyncpg.InterfaceError):  # a lost connection has left the pool, and its listeners with it
             connection.remove_log_listener(note)
     if warnings or tag != "COMMIT":
         raise CommitUnknown
