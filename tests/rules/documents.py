@@ -106,9 +106,15 @@ def _metric_row(named: tuple[str, object]) -> str:
     name, labels, meaning = (getattr(metric, part) for part in ("_name", "_labelnames", "_documentation"))
     kind = "counter" if isinstance(metric, Counter) else "histogram" if isinstance(metric, Histogram) else "gauge"
     shown = name + ("_total" if kind == "counter" else "")
-    used = any(f"strongroom.kit.metrics.{constant}" == imported for module in read("src") for _, imported in module.imports())
+    used = f"strongroom.kit.metrics.{constant}" in _imported()
     note = "" if used else " (stays empty so far)"
     return f"| `{shown}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {meaning}{note} |"
+
+
+@functools.cache
+def _imported() -> frozenset[str]:
+    """Return all names that our code imports from somewhere."""
+    return frozenset(name for module in read("src") for _, name in module.imports())
 
 
 def _code(default: str) -> str:
