@@ -24,7 +24,7 @@ class TenantKeys:
     def __init__(self, tenant: str, keys: Mapping[int, Key], settled: Collection[int] = ()) -> None:
         self.tenant = tenant
         self._keys = dict(keys)
-        self.active = self._keys[max(settled, default=max(self._keys))]
+        self.active = self._keys[max(settled, default=min(self._keys))]
 
     def seal(self, table: str, column: str, row: str, plaintext: bytes) -> bytes:
         """Seal a value for its place."""
