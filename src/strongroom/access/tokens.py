@@ -66,7 +66,7 @@ class Tokens:
         if held := self._recent.find(token_hash):
             return held
         began_at = time.monotonic()
-        async with self._db.transaction() as tx:
+        async with self._db.reading() as tx:
             found = await store.find_live(tx, token_hash)
         if found is None:
             return None

@@ -5,6 +5,7 @@ It is also the last handler: what the application lets through is answered with 
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ _DEFAULTS = (
     (b"x-frame-options", b"DENY"),
 )  # each only where the application has not set its own
 _log = structlog.get_logger("http")
+_count = functools.lru_cache(maxsize=4096)(REQUESTS.labels)
+_time = functools.lru_cache(maxsize=1024)(REQUEST_SECONDS.labels)
 
 
 class Edge:
@@ -101,8 +104,8 @@ class _Exchange:
         route = scope.get("path_template") or _UNMATCHED
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         status = self._status or 499  # the caller went away before an answer
-        REQUESTS.labels(method, route, status).inc()
-        REQUEST_SECONDS.labels(route).observe(seconds)
+        _count(method, route, status).inc()
+        _time(route).observe(seconds)
         if route in _QUIET_ROUTES:
             return
         caller = scope.get("user")
