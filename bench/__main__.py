@@ -23,6 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="about two minutes: one firm, short rounds, growth to 100,000 cases")
     parser.add_argument("--full", action="store_true", help="also grow to ten million cases (wants 20 GB of disk)")
+    parser.add_argument("--rounds", type=int, help="how often each side is measured, in turn (5; with --quick 3)")
     parser.add_argument("--only", default="", help="only rows of requests whose name contains this, and nothing else")
     parser.add_argument(
         "--uvloop", action="store_true", help="run the web process on uvloop, which `strongroom serve` does not yet"
@@ -46,11 +47,15 @@ def _make_folder() -> Path:
 
 
 async def _run(asked: argparse.Namespace, folder: Path) -> None:
+    effort = Effort(asked.rounds or 3, 2) if asked.quick else Effort(asked.rounds or 5, 3)
     try:
-        async with running(folder, firms=1 if asked.quick else _FIRMS, uvloop=asked.uvloop) as system:
-            await _measure(system, asked)
+        async with running(folder / "rows", firms=1 if asked.quick else _FIRMS, uvloop=asked.uvloop) as system:
+            await _measure(system, asked, effort)
+        if not asked.only:
+            async with running(folder / "growth", firms=1, uvloop=asked.uvloop) as system:
+                await _growth(system, system.firms[0], asked, effort)
     except BaseException:
-        sys.stderr.write(_last_lines(folder / "web.log"))
+        sys.stderr.write(_last_lines(folder / "rows" / "web.log"))
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -60,8 +65,7 @@ def _last_lines(log: Path) -> str:
     return "\n".join(log.read_text().splitlines()[-20:]) + "\n" if log.exists() else ""
 
 
-async def _measure(system: System, asked: argparse.Namespace) -> None:
-    effort = Effort(3, 2) if asked.quick else Effort(5, 3)
+async def _measure(system: System, asked: argparse.Namespace, effort: Effort) -> None:
     print("| work | /s | p50 / p99 ms | web µs | PostgreSQL µs | × one statement | × transaction | × peer |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     one = system.firms[:1]
@@ -76,7 +80,6 @@ async def _measure(system: System, asked: argparse.Namespace) -> None:
     _peer_line(await peering.webhooks(system, one[0], Effort(min(3, effort.rounds), effort.seconds)))
     now, highest = system.memory_mb()
     print(f"\nMemory of the web process: {now:.0f} MB now, {highest:.0f} MB at its highest", flush=True)
-    await _growth(system, one[0], asked, effort)
 
 
 async def _contests(system: System, firms: Sequence[BenchFirm], effort: Effort, only: str) -> None:
@@ -99,7 +102,7 @@ async def _growth(system: System, firm: BenchFirm, asked: argparse.Namespace, ef
     known = {firm.id: await rows.open_cases(system, firm, 200)}
     contests = [await rows.posting_cases(system, [firm]), rows.reading_cases([firm], known)]
     first: growth.Size | None = None
-    sizes = [0, 100_000] if asked.quick else [0, 1_000_000, *([10_000_000] if asked.full else [])]
+    sizes = [10_000, 100_000] if asked.quick else [10_000, 1_000_000, *([10_000_000] if asked.full else [])]
     print("\n| cases stored | " + " | ".join(f"{one.name} /s (× first; PostgreSQL µs)" for one in contests) + " |\n|---|---|---|")
     for size in sizes:
         await growth.fill(system, firm, size)

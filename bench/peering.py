@@ -29,7 +29,7 @@ from strongroom.webhooks.model import EventType
 from strongroom.wiring import House, build
 
 _PEERS = Path(__file__).with_name("peers")
-_DELIVERIES = 2_000
+_DELIVERIES = 1_000
 _PATIENCE_SECONDS = 120
 
 

@@ -88,6 +88,7 @@ class System:
 @contextlib.asynccontextmanager
 async def running(folder: Path, *, firms: int, uvloop: bool = False) -> AsyncIterator[System]:
     """Start everything in a folder on a real disk; stop it at the end. Firms beyond the first are made only where asked for."""
+    _make(folder)
     with EmbeddedPostgres(folder / "postgres", durable=True) as postgres:
         await _make_database(postgres)
         FileKeeper(folder / "keys.json").create()
@@ -107,6 +108,10 @@ async def running(folder: Path, *, firms: int, uvloop: bool = False) -> AsyncIte
             web.stop()
             await owner.close()
             await house.close()
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(mode=0o711)
 
 
 async def _make_database(postgres: EmbeddedPostgres) -> None:
