@@ -379,7 +379,7 @@ CHROMIUM_ARGS = [
 
 STILL = {"grant", "fragment", "pay-hand-over"}  # pages that go on by themselves: pictured as they are without JavaScript
 WEBP_QUALITY = 20
-WIDE_SCALE = 0.75  # of the pictures at 1280 px, which hold much empty paper
+WIDE_SCALE = 0.5  # of the pictures at 1280 px, which hold much empty paper
 
 
 async def _serve(port: int) -> None:
@@ -388,7 +388,7 @@ async def _serve(port: int) -> None:
         await asyncio.Event().wait()
 
 
-async def _picture(folder: Path, names: list[str]) -> None:
+async def picture(folder: Path, names: list[str]) -> None:
     gallery = Gallery()
     async with serving(gallery) as address, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
@@ -403,12 +403,12 @@ async def _picture(folder: Path, names: list[str]) -> None:
                 for name in names or gallery.samples:
                     if (name in STILL) == still:
                         await page.goto(f"{address}/gallery/page/{name}")
-                        (into / f"{name}.webp").write_bytes(await _webp(page, WIDE_SCALE if width > 360 else 1))
+                        (into / f"{name}.webp").write_bytes(await webp(page, WIDE_SCALE if width > 360 else 1))
                 await context.close()
         await browser.close()
 
 
-async def _webp(page: Page, scale: float) -> bytes:
+async def webp(page: Page, scale: float) -> bytes:
     """Take the whole page as WebP, which only the DevTools protocol offers: a fifth of a PNG."""
     session = await page.context.new_cdp_session(page)
     size = (await session.send("Page.getLayoutMetrics"))["cssContentSize"]
@@ -427,7 +427,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
         if arguments.screenshots:
-            asyncio.run(_picture(arguments.screenshots, arguments.names))
+            asyncio.run(picture(arguments.screenshots, arguments.names))
         else:
             asyncio.run(_serve(arguments.serve or 0))
 

@@ -76,4 +76,4 @@ def routes() -> list[HTTPRouteHandler]:
 
 def _details(firm: Firm) -> FirmDetails:
     settings = firm.settings
-    return FirmDetails(settings.registered_name or firm.name, settings.registered_number, settings.address, settings.role_text)
+    return FirmDetails(settings.registered_name or firm.name, settings.registered_number, settings.address, role=settings.role_text)

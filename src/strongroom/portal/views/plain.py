@@ -16,6 +16,7 @@ class FirmDetails:
     address: str
     regulator: str = ""  # such as "Solicitors Regulation Authority"
     regulator_number: str = ""
+    role: str = ""  # what the firm is, in its own words
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,88 @@
+"""`make screenshots`: the README's pictures, and the pretend banks' and the inbox's pages, taken along a real payment."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.journeys.customer import steps
+from tests.journeys.customer.conftest import NewPage
+from tests.journeys.customer.firm import Firm
+from tests.rules.source import ROOT
+
+FOLDER = ROOT / "docs" / "screenshots"
+QUALITY, README_QUALITY = 20, 70
+
+
+@pytest.mark.screenshots
+async def test_the_readme_shows_a_payment_as_it_looks(new_page: NewPage, firm: Firm) -> None:
+    page = await new_page()
+    person = await firm.person()
+    request_id = await firm.ask_to_pay(person)
+    await steps.sign_in(page, firm, person)
+    await _readme(page, "start")
+    await page.goto(f"{firm.house.base_url}/customer/pay/{request_id}/check?bank=mulberry")
+    await _readme(page, "check")
+    await steps.agree_to_pay(page, firm, request_id)
+    await steps.go_to_bank(page)
+    await steps.approve_at_bank(page)
+    await firm.wait_for(f"creditRequests/{request_id}", "received")
+    await page.wait_for_url(f"{firm.house.base_url}/customer/payments/*")
+    await page.reload()
+    await steps.see(page, "received")
+    await _readme(page, "paid")
+    await page.goto(f"{firm.house.inbox_url}/?to={person.phone}")
+    await expect(page.locator("body")).to_contain_text("asks you to take an action")
+    await _readme(page, "inbox")
+
+
+@pytest.mark.screenshots
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_both_banks_and_the_inbox_are_pictured(new_page: NewPage, firm: Firm, harbour: str, width: int, scheme: str) -> None:
+    folder = FOLDER / f"bank-{width}-{scheme}"
+    page = await new_page(width=width)
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    person = await firm.person()
+    paid, shared = await firm.ask_to_pay(person), await firm.ask_to_share(person)
+    await steps.come_from_app(page, firm, person)
+    await steps.agree_to_pay(page, firm, paid)
+    await _along_the_bank(page, folder, "mulberry-pay")
+    await steps.agree_to_share(page, firm, shared, harbour)
+    await _along_the_bank(page, folder, "harbour-share")
+    for name, address in (("banks", firm.house.modelbank_url), ("inbox", f"{firm.house.inbox_url}/?to={person.phone}")):
+        await page.goto(address)
+        await _picture(page, folder / f"{name}.webp", QUALITY)
+
+
+async def _along_the_bank(page: Page, folder: Path, name: str) -> None:
+    """Picture each step at the bank, and agree."""
+    await steps.go_to_bank(page)
+    await _picture(page, folder / f"{name}-sign-in.webp", QUALITY)
+    await steps.sign_in_at_bank(page, "test")
+    await _picture(page, folder / f"{name}-accounts.webp", QUALITY)
+    await page.check("#account-1")
+    await page.click("button.primary")
+    await page.wait_for_selector("form[action*='/confirm/']")
+    await _picture(page, folder / f"{name}-confirm.webp", QUALITY)
+    await page.click("form[action*='/confirm/'] button.primary")
+    await page.wait_for_url("**/customer/**")
+
+
+async def _readme(page: Page, name: str) -> None:
+    await _picture(page, FOLDER / f"readme-{name}.webp", README_QUALITY)
+
+
+async def _picture(page: Page, file: Path, quality: int) -> None:
+    """Take the whole page as WebP, which only the DevTools protocol offers."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    session = await page.context.new_cdp_session(page)
+    size = (await session.send("Page.getLayoutMetrics"))["cssContentSize"]
+    clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+    options = {"format": "webp", "quality": quality, "clip": clip, "captureBeyondViewport": True}
+    picture = await session.send("Page.captureScreenshot", options)
+    await session.detach()
+    file.write_bytes(base64.b64decode(picture["data"]))  # noqa: ASYNC240  # a few kilobytes, and nobody waits
