@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
-from litestar import Litestar, Request, Response, get
+from litestar import Litestar, Request, Response, get, route
 from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
 
 from strongroom.access import api as access_api
 from strongroom.access.api import AccessApi
@@ -62,12 +64,12 @@ def metrics() -> bytes:
 def make_app(house: House) -> Litestar:
     """Build the application over a house. Raise Undeclared when a route does not say who may call it."""
     pages, doc = Pages(), ApiDoc(over_https=house.settings.is_https)
+    api = [
+        *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(), *webhook_api.routes(),
+    ]  # fmt: skip
     app = Litestar(
         route_handlers=[
-            live, ready, metrics,
-            *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(),
-            *webhook_api.routes(),
-            make_router(pages), *doc.routes(),
+            *tell_methods(api), *api, live, ready, metrics, make_router(pages), *doc.routes(),
         ],
         guards=[Guard(house.tokens)],
         exception_handlers=exception_handlers(),
@@ -78,6 +80,26 @@ def make_app(house: House) -> Litestar:
     )  # fmt: skip
     refuse_undeclared(app)
     return app
+
+
+def tell_methods(handlers: Iterable[HTTPRouteHandler]) -> Iterator[HTTPRouteHandler]:
+    """Make the answers to OPTIONS for addresses with several methods: the framework's own name only the first of them."""
+    methods: defaultdict[str, set[str]] = defaultdict(set)
+    for handler in handlers:
+        for path in handler.paths:
+            methods[path] |= {str(method) for method in handler.http_methods}
+    yield from (_options(path, ", ".join(sorted({*found, "OPTIONS"}))) for path, found in methods.items() if len(found) > 1)
+
+
+def _options(path: str, allowed: str) -> HTTPRouteHandler:
+    @route(
+        path, http_method=["OPTIONS"], status_code=204, include_in_schema=False, sync_to_thread=False,
+        opt={"public": "which methods an address has is in the document"},
+    )  # fmt: skip
+    def answer_options() -> Response[None]:
+        return Response(None, status_code=204, headers={"allow": allowed})
+
+    return answer_options
 
 
 def _state(house: House, pages: Pages) -> dict[str, Any]:

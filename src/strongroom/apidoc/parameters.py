@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import typing
-from datetime import datetime
 from typing import Any, Final
 
 from litestar.params import ParameterKwarg
@@ -78,6 +77,6 @@ def _schema(hint: Any, declared: ParameterKwarg, default: Any) -> Schema:
     """Return the schema of a query parameter."""
     if hint is int:
         return {"type": "integer", "minimum": declared.ge, "maximum": declared.le, "default": default}
-    if datetime in typing.get_args(hint):
-        return {"type": "string", "format": "date-time"}
+    if declared.format:
+        return {"type": "string", "format": declared.format}
     return {"type": "string", "maxLength": declared.max_length}

@@ -14,7 +14,7 @@ from strongroom.webhooks.schemas import EventOut
 
 _AT: Final = "#/components/schemas/"
 _SUFFIXES: Final = ("Out", "In")
-# What a Struct cannot say: bodies are read as raw JSON first, so these hold for every text.
+_NO_NUL: Final = "^[^\\u0000]*$"
 _RFC_3339: Final = {"type": "string", "format": "date-time"}
 
 Schema = dict[str, Any]
@@ -93,6 +93,7 @@ def _tidied(schema: Schema, name: str) -> Schema:
         }
     else:
         _say_format(tidy)
+        _forbid_nul(tidy)
     return tidy
 
 
@@ -101,6 +102,19 @@ def _say_format(schema: Schema) -> None:
     for name, held in schema.get("properties", {}).items():
         if name.endswith("At") and "anyOf" in held:
             held["anyOf"] = [_RFC_3339, {"type": "null"}]
+
+
+def _forbid_nul(schema: Any) -> None:
+    """Say of every text in a body that it holds no NUL character, which the reader refuses before it looks at the shape."""
+    if isinstance(schema, list):
+        for one in schema:
+            _forbid_nul(one)
+    elif isinstance(schema, dict):
+        if schema.get("type") == "string" and not {"enum", "pattern", "format"} & schema.keys():
+            schema["pattern"] = _NO_NUL
+        for name, held in schema.items():
+            if name not in {"default", "examples"}:
+                _forbid_nul(held)
 
 
 def _without_null(schema: Schema) -> Schema:

@@ -39,7 +39,13 @@ BornOn = Annotated[
     Meta(max_length=10, description="A date that gives an age of 16 to 120 years", extra_json_schema={"format": "date"}),
 ]
 Phone = Annotated[
-    str, Meta(min_length=5, max_length=30, description="A mobile number: `447300000001`, `+44 7300 000001` or `07300 000001`")
+    str,
+    Meta(
+        min_length=5,
+        max_length=30,
+        description="A mobile number: `447300000001`, `+44 7300 000001` or `07300 000001`",
+        extra_json_schema={"pattern": "^[+0-9 ().-]{5,30}$"},
+    ),
 ]
 Id = Annotated[str, Meta(min_length=1, max_length=40)]
 Flag = Annotated[bool | None, Meta(description="Whether to send the customer a text message; left out, the firm's setting decides")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any
 
 import msgspec
@@ -46,8 +46,14 @@ CaseRefFilter = Annotated[
 ]
 CaseIdFilter = Annotated[str | None, QueryParameter(name="caseId", max_length=40, description="Only of this case")]
 StatusFilter = Annotated[str | None, QueryParameter(name="status", max_length=40, description="Only with this status")]
-CreatedAfter = Annotated[datetime | None, QueryParameter(name="createdAfter", description="Only created after, RFC 3339")]
-CreatedBefore = Annotated[datetime | None, QueryParameter(name="createdBefore", description="Only created before, RFC 3339")]
+CreatedAfter = Annotated[
+    str | None,
+    QueryParameter(name="createdAfter", max_length=40, format="date-time", description="Only created after, RFC 3339"),
+]
+CreatedBefore = Annotated[
+    str | None,
+    QueryParameter(name="createdBefore", max_length=40, format="date-time", description="Only created before, RFC 3339"),
+]
 
 
 @post("/api/1.0/cases", opt=_WRITE)

@@ -88,8 +88,8 @@ def page(
     case_id: str | None = None,
     case_ref: str | None = None,
     status: str | None = None,
-    created_after: datetime | None = None,
-    created_before: datetime | None = None,
+    created_after: str | None = None,
+    created_before: str | None = None,
     statuses: type | None = None,
 ) -> Page:
     """Return the page asked for. Raise Invalid."""
@@ -98,10 +98,8 @@ def page(
     known = [str(one) for one in statuses] if statuses else []  # type: ignore[attr-defined]  # an enum of texts
     if status is not None and known and status not in known:
         raise Invalid(errors=(FieldError("/status", f"is one of {', '.join(known)}"),))
-    for name, moment in (("createdAfter", created_after), ("createdBefore", created_before)):
-        if moment is not None and moment.tzinfo is None:
-            raise Invalid(errors=(FieldError(f"/{name}", "has an offset, such as Z"),))
-    return Page(limit, after, case_id, case_ref, status, created_after, created_before)
+    moments = _moment("createdAfter", created_after), _moment("createdBefore", created_before)
+    return Page(limit, after, case_id, case_ref, status, *moments)
 
 
 def listed(items: Sequence[Any], asked: Page) -> Response[bytes]:
@@ -109,6 +107,19 @@ def listed(items: Sequence[Any], asked: Page) -> Response[bytes]:
     shown = list(items[: asked.limit])
     following = shown[-1].id if len(items) > asked.limit else None
     return answer(ListOut(data=shown, next=following))
+
+
+def _moment(name: str, text: str | None) -> datetime | None:
+    """Read a time of the query. Raise Invalid for anything but RFC 3339 with an offset."""
+    if text is None:
+        return None
+    try:
+        moment = msgspec.convert(text, datetime)
+    except msgspec.ValidationError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Invalid(errors=(FieldError(f"/{name}", "is a time by RFC 3339 with an offset, such as 2026-03-02T09:30:00Z"),))
+    return moment
 
 
 def answer(shape: object, *, status_code: int = 200, replayed: bool = False) -> Response[bytes]:
