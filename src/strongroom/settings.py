@@ -87,6 +87,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     inbox_url: Annotated[str | None, Meta(description="Where the message inbox of the gateway `inbox` listens")] = None
     host: Annotated[str, Meta(description="Address to listen on; health and metrics answer there too")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port to listen on")] = 8000
+    worker_metrics_port: Annotated[
+        int | None,
+        Meta(ge=1, le=65535, description="Port on 127.0.0.1 where a worker shows its metrics; without it nowhere"),
+    ] = None
     unix_socket: Annotated[Path | None, Meta(description="Unix socket to listen on instead of host and port")] = None
     trusted_proxy: Annotated[
         str | None,

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Awaitable, Callable
 
 import structlog
+from prometheus_client import start_http_server
 
 from strongroom.access import jobs as access_jobs
 from strongroom.funds.store import logins as login_store
@@ -14,13 +15,14 @@ from strongroom.kit import audit, idempotency, limits
 from strongroom.kit.clock import refuse_moved_clock
 from strongroom.kit.db import Tx
 from strongroom.kit.jobs import Job, Runner
+from strongroom.kit.metrics import REGISTRY
 from strongroom.kit.outbound import Outbound
 from strongroom.notify import jobs as notify_jobs
 from strongroom.notify.gateways.inbox import InboxGateway
 from strongroom.notify.port import Gateway
 from strongroom.notify.sending import Sender
 from strongroom.sca import store as sca_store
-from strongroom.settings import Settings
+from strongroom.settings import Settings, SettingsError
 from strongroom.webhooks import jobs as webhook_jobs
 from strongroom.webhooks.deliveries import Deliveries
 from strongroom.wiring import WORKER_ROLE, House, build
@@ -35,6 +37,7 @@ def jobs(house: House, sender: Sender, deliveries: Deliveries) -> list[Job]:
     return [
         Job("payments", house.payment_steps.step, every_seconds=0.5, woken_by_notify=True, lanes=_LANES),
         Job("shares", house.share_steps.step, every_seconds=0.5, woken_by_notify=True, lanes=_LANES),
+        Job("payments live", house.payment_steps.count_live, every_seconds=15),
         Job("share closing", house.share_steps.close_step, every_seconds=2, woken_by_notify=True),
         Job("login codes", house.authentications.dispatch, every_seconds=0.5, woken_by_notify=True),
         Job("credit request expiry", house.requests.expire_due, every_seconds=5),
@@ -60,16 +63,19 @@ def jobs(house: House, sender: Sender, deliveries: Deliveries) -> list[Job]:
 
 
 def gateways(settings: Settings) -> list[Gateway]:
-    """Return the gateways that text messages leave by. Raise ValueError for one that does not exist."""
+    """Return the gateways that text messages leave by. Raise SettingsError for one that does not exist."""
     if settings.sms_gateway == "inbox":
         return [InboxGateway(settings.inbox_url or "", production=settings.is_production)]
-    raise ValueError(f"there is no gateway {settings.sms_gateway!r} for text messages")
+    raise SettingsError([f"STRONGROOM_SMS_GATEWAY: there is no gateway {settings.sms_gateway!r} for text messages"])
 
 
 async def work(settings: Settings) -> None:
     """Work until told to stop, then finish what was begun."""
+    leaving_by = gateways(settings)
     house = await build(settings, role=WORKER_ROLE)
-    sender = Sender(house.db, house.vault, gateways(settings))
+    sender = Sender(house.db, house.vault, leaving_by)
+    if settings.worker_metrics_port:
+        start_http_server(settings.worker_metrics_port, "127.0.0.1", registry=REGISTRY)
     outbound = Outbound(allow_loopback=settings.webhook_allow_loopback)
     deliveries = Deliveries(house.db, house.vault, outbound)
     stopping = asyncio.Event()

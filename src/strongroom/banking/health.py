@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from strongroom.kit.metrics import BANK_CALLS
+
 RECENT_CALLS = 50
 FAILURES_IN_A_ROW = 5
 HELD_OFF_SECONDS = 60.0  # after this long without a failure customers may try again
@@ -30,8 +32,9 @@ class Health:
     are let through again: one answer clears it, one more failure brings it back with its first date.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], bank_id: str = "") -> None:
         self._clock = clock
+        self._bank_id = bank_id
         self._recent: deque[bool] = deque(maxlen=RECENT_CALLS)
         self._failures_in_a_row = 0
         self._failing_since = 0.0
@@ -39,11 +42,13 @@ class Health:
 
     def record_answer(self) -> None:
         """Note that the bank answered, whatever it said."""
+        BANK_CALLS.labels(self._bank_id, "answered").inc()
         self._recent.append(True)
         self._failures_in_a_row = 0
 
     def record_failure(self, what: str) -> None:
         """Note that the bank could not be reached, fell silent or failed; `what` is a stable code."""
+        BANK_CALLS.labels(self._bank_id, what).inc()
         now = self._clock()
         if self._failures_in_a_row == 0:
             self._failing_since = now

@@ -149,7 +149,7 @@ def _open_lines(directory: Directory, beside: Path, clock: Callable[[], float]) 
 
 
 def _open_line(directory: Directory, entry: BankEntry, context: SSLContext, signer: Signer, clock: Callable[[], float]) -> _Line:
-    health = Health(clock)
+    health = Health(clock, entry.id)
     channel = Channel(context, Timeouts(entry.connect_timeout_seconds, entry.answer_timeout_seconds), health)
     return _Line(entry, UkBank(_settings(directory, entry), channel, signer, clock), channel, health)
 

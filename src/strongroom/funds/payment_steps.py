@@ -34,6 +34,7 @@ from strongroom.funds.store import payments as store
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.errors import Unavailable
 from strongroom.kit.ids import new_id
+from strongroom.kit.metrics import PAYMENTS_LIVE
 from strongroom.kit.vault import Vault
 
 _LEASE_SECONDS = 45  # a worker that lives renews it, however slow the bank; what a dead one left is found within a minute
@@ -83,6 +84,15 @@ class PaymentSteps:
             async with self._lease_kept(payment, claimed["lease_until"]):
                 await self._dispatch(payment)
         return 1
+
+    async def count_live(self) -> int:
+        """Set the gauge of payments that have not ended; no work, so 0 is returned."""
+        async with self._db.transaction() as tx:
+            counted = await store.count_live(tx)
+        PAYMENTS_LIVE.clear()
+        for state, count in counted:
+            PAYMENTS_LIVE.labels(state).set(count)
+        return 0
 
     @contextlib.asynccontextmanager
     async def _lease_kept(self, payment: Payment, lease: Any) -> AsyncIterator[None]:

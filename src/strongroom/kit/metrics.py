@@ -19,7 +19,7 @@ JOB_FAILURES = Counter("strongroom_job_failures", "Runs of jobs that failed and 
 JOB_SECONDS = Histogram("strongroom_job_seconds", "Time of one run of a job", ("job",), registry=REGISTRY)
 DELIVERIES = Counter("strongroom_webhook_deliveries", "Webhook tries by outcome", ("outcome",), registry=REGISTRY)
 MESSAGES = Counter("strongroom_messages", "Text messages by outcome", ("outcome",), registry=REGISTRY)
-BANK_CALLS = Counter("strongroom_bank_calls", "Calls to banks by outcome", ("bank", "call", "outcome"), registry=REGISTRY)
+BANK_CALLS = Counter("strongroom_bank_calls", "Calls to banks by outcome", ("bank", "outcome"), registry=REGISTRY)
 PAYMENTS_LIVE = Gauge("strongroom_payments_live", "Payments that have not ended", ("state",), registry=REGISTRY)
 
 

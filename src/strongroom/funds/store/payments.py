@@ -214,3 +214,9 @@ async def note_report(
            WHERE firm_id = $1 AND id = $2""",
         firm_id, payment_id, bank_payment_id, bank_status, evidence_sealed, payer_sealed, third_party_payer,
     )  # fmt: skip
+
+
+async def count_live(tx: Tx) -> list[tuple[str, int]]:
+    """Count the payments that somebody still looks after, by state, over all firms."""
+    rows = await tx.fetch("SELECT state, count(*) FROM payments WHERE due_at IS NOT NULL GROUP BY state")
+    return [(row[0], row[1]) for row in rows]
