@@ -66,8 +66,8 @@ def _last_lines(log: Path) -> str:
 
 
 async def _measure(system: System, asked: argparse.Namespace, effort: Effort) -> None:
-    print("| work | /s | p50 / p99 ms | web µs | PostgreSQL µs | × one statement | × transaction | × peer |")
-    print("|---|---|---|---|---|---|---|---|", flush=True)
+    print("| work | /s | p50 / p99 ms | web µs | PostgreSQL µs | × one statement | × transaction | CPU × one statement | × peer |")
+    print("|---|---|---|---|---|---|---|---|---|", flush=True)
     one = system.firms[:1]
     for firms in (one,) if asked.quick else (one, system.firms):
         await _contests(system, firms, effort, asked.only)
@@ -113,13 +113,14 @@ async def _growth(system: System, firm: BenchFirm, asked: argparse.Namespace, ef
 
 
 def _line(result: Result) -> None:
-    ratios = (result.ratio_to(result.one_statement), result.ratio_to(result.transaction))
+    ratios = (result.ratio_to(result.one_statement), result.ratio_to(result.transaction), result.cost_ratio)
     print(_beginning(result) + " | ".join("" if ratio is None else f"{ratio:.2f}" for ratio in ratios) + " | |", flush=True)
 
 
 def _peer_line(result: Result | str) -> None:
     print(
-        result if isinstance(result, str) else f"{_beginning(result)} | | {result.ratio_to(result.one_statement):.2f} |", flush=True
+        result if isinstance(result, str) else f"{_beginning(result)} | | | {result.ratio_to(result.one_statement):.2f} |",
+        flush=True,
     )
 
 

@@ -30,6 +30,7 @@ class Result:
     postgres_us: list[float] = field(default_factory=list)
     one_statement: list[float] = field(default_factory=list)
     transaction: list[float] = field(default_factory=list)
+    limit_us: list[float] = field(default_factory=list)  # processor time of pgbench and PostgreSQL per transaction
 
     @property
     def rate(self) -> float:
@@ -42,6 +43,12 @@ class Result:
     @property
     def p99_ms(self) -> float:
         return median(one.p99_ms for one in self.ours)
+
+    @property
+    def cost_ratio(self) -> float | None:
+        """Return the limit's processor time per transaction over all of ours: what the rates' ratio tends to on idle cores."""
+        ratios = [one / (web + postgres) for one, web, postgres in zip(self.limit_us, self.web_us, self.postgres_us, strict=False)]
+        return median(ratios) if ratios else None
 
     def ratio_to(self, limits: list[float]) -> float | None:
         """Return the median ratio over the rounds; None where nothing was compared."""
@@ -56,6 +63,7 @@ async def hold(system: System, contest: Contest, effort: Effort) -> Result:
         await _ours(system, contest, effort, result)
         limit = await pgbench.run(system, "one", contest.one_statement, contest.variables, seconds=effort.seconds)
         result.one_statement.append(limit.rate)
+        result.limit_us.append(limit.cpu_us)
         if contest.transaction:
             limit = await pgbench.run(system, "many", contest.transaction, contest.variables, seconds=effort.seconds)
             result.transaction.append(limit.rate)

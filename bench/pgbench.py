@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ class Limit:
 
     rate: float
     average_ms: float
+    cpu_us: float  # processor time of pgbench and PostgreSQL per transaction
 
 
 async def run(system: System, name: str, script: str, variables: Mapping[str, str | int], *, seconds: float) -> Limit:
@@ -35,13 +37,21 @@ async def run(system: System, name: str, script: str, variables: Mapping[str, st
         *(part for key, value in variables.items() for part in ("-D", f"{key}={value}")),
         "-h", str(system.postgres.socket_folder), "-U", "postgres", DATABASE,
     ]  # fmt: skip
+    before = _cpu_seconds(system)
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
     out, wrong = await process.communicate()
     found = _TPS.search(out.decode())
     latency = _LATENCY.search(out.decode())
     if process.returncode or not found or not latency or b"failed" in wrong:
         raise PgbenchFailed(wrong.decode() or out.decode())
-    return Limit(float(found[1]), float(latency[1]))
+    rate = float(found[1])
+    return Limit(rate, float(latency[1]), (_cpu_seconds(system) - before) / (rate * max(1, round(seconds))) * 1e6)
+
+
+def _cpu_seconds(system: System) -> float:
+    """Return the processor time of children that have ended, of which pgbench is the last, and of PostgreSQL."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime + system.cpu_seconds()[1]
 
 
 def _write(file: Path, script: str) -> Path:

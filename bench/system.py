@@ -75,7 +75,7 @@ class System:
         assert self.web.process is not None
         server = self.postgres.find_pid()
         assert server is not None
-        return _cpu(self.web.process.pid), sum(_cpu(pid) for pid in _family(server))
+        return _cpu(self.web.process.pid), _cpu(server, ended=True) + sum(_cpu(pid) for pid in _children(server))
 
     def memory_mb(self) -> tuple[float, float]:
         """Return the web process's resident memory now and at its highest, in MB (Linux only)."""
@@ -175,15 +175,15 @@ async def _make_firm(house: House, owner: asyncpg.Connection, number: int) -> Be
     return BenchFirm(firm.id, client.client_id, secret, token, account_id)
 
 
-def _family(parent: int) -> list[int]:
-    """Return a process and its children, by the kernel's list."""
-    children = Path(f"/proc/{parent}/task/{parent}/children")
-    return [parent, *(int(pid) for pid in children.read_text().split())]
+def _children(parent: int) -> list[int]:
+    """Return a process's children, by the kernel's list."""
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
-def _cpu(pid: int) -> float:
+def _cpu(pid: int, *, ended: bool = False) -> float:
+    """Return a process's processor seconds; with `ended`, those of its children that have ended as well."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS
+    return sum(int(field) for field in fields[11 : 15 if ended else 13]) / _TICKS
