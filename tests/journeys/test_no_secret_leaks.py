@@ -112,9 +112,8 @@ class Journey:
     async def take_token(self) -> None:
         secret = self.canaries.add("client secret", self.house.client_secret)
         body = {"grant_type": "client_credentials", "client_id": self.house.client_id, "client_secret": secret}
-        first, second = [
-            (await self.api.post("/token", **form)).json()["access_token"] for form in ({"json": body}, {"data": body})
-        ]
+        answers = [await self.api.post("/token", json=body), await self.api.post("/token", data=body)]
+        first, second = (answer.json()["access_token"] for answer in answers)
         self.canaries.add("second access token", second)
         self.api.headers["authorization"] = f"Bearer {self.canaries.add('access token', first)}"
 
