@@ -144,6 +144,18 @@ class Product:
 
     # Death.
 
+    def wait_until_back(self, victim: str, starts: int) -> None:
+        """Return when what was killed works again: a worker says so in its log, the others answer."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while victim == "worker" and self.worker_starts() <= starts:
+            assert time.monotonic() < deadline, "the worker was not started again"
+            time.sleep(0.2)
+        self._patiently("GET", f"{self.house.base_url}/health/ready")
+
+    def worker_starts(self) -> int:
+        """Return how often the worker has begun to work."""
+        return (self.house.folder / "log" / "worker.log").read_text().count("working")
+
     def kill(self, victim: str) -> None:
         """Kill the web process, the worker or PostgreSQL, without warning."""
         pid = self._postmaster() if victim == "postgres" else self._child({"web": "serve", "worker": "worker"}[victim])

@@ -106,7 +106,9 @@ def run(product: Product, deaths: list[Death]) -> list[Trial]:
     trials = []
     for death in deaths:
         product.sign_in(case["id"], case["customers"][0]["id"])
+        starts = product.worker_starts()
         trials.append(kill_during_payment(product, case["id"], death))
+        product.wait_until_back(death.victim, starts)
     product.lever(delay_seconds=0)
     assert [wrong for trial in trials if (wrong := find_truth(product, trial))] == []
     assert [trial.death for trial in trials if product.debits(trial.amount_minor) > 1] == []
