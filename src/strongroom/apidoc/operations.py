@@ -65,7 +65,7 @@ CASES: Final = (
     ),
     Operation(
         cases.list_cases, Tag.CASES, Page(funds.CaseOut), {"data": [ex.CASE_OUT], "next": None},
-        statuses=CaseState, refuses=(funds_errors.UnknownCursor,),
+        statuses=CaseState,
     ),
     Operation(cases.get_case, Tag.CASES, funds.CaseOut, ex.CASE_OUT),
     Operation(
@@ -103,7 +103,7 @@ CREDIT_REQUESTS: Final = (
     ),
     Operation(
         requests.list_credit_requests, Tag.CREDIT_REQUESTS, Page(funds.CreditRequestOut),
-        {"data": [ex.CREDIT_REQUEST_OUT], "next": None}, statuses=RequestState, refuses=(funds_errors.UnknownCursor,),
+        {"data": [ex.CREDIT_REQUEST_OUT], "next": None}, statuses=RequestState,
     ),
     Operation(requests.get_credit_request, Tag.CREDIT_REQUESTS, funds.CreditRequestOut, ex.PAID),
     Operation(
@@ -127,7 +127,7 @@ ACCOUNT_REQUESTS: Final = (
     ),
     Operation(
         requests.list_account_requests, Tag.ACCOUNT_REQUESTS, Page(funds.AccountRequestOut),
-        {"data": [ex.ACCOUNT_REQUEST_OUT], "next": None}, statuses=AccountRequestState, refuses=(funds_errors.UnknownCursor,),
+        {"data": [ex.ACCOUNT_REQUEST_OUT], "next": None}, statuses=AccountRequestState,
     ),
     Operation(requests.get_account_request, Tag.ACCOUNT_REQUESTS, funds.AccountRequestOut, ex.SHARED),
     Operation(
@@ -149,7 +149,7 @@ LOGINS: Final = (
     ),
     Operation(
         logins.list_authentications, Tag.LOGINS, Page(funds.AuthenticationOut), {"data": [ex.AUTHENTICATION_OUT], "next": None},
-        statuses=AuthenticationState, refuses=(funds_errors.UnknownCursor,),
+        statuses=AuthenticationState,
     ),
     Operation(logins.get_authentication, Tag.LOGINS, funds.AuthenticationOut, ex.AUTHENTICATION_OUT),
     Operation(

@@ -52,7 +52,7 @@ def _refusals(operation: Operation) -> list[type[Refusal]]:
         return [*operation.refuses, Broken]
     needed = operation.handler.opt.get("scope")
     if needed is not None:
-        found += [InvalidToken, Overloaded]
+        found += [InvalidToken, Overloaded, Malformed]
         found += [] if needed == ANY_SCOPE else [InsufficientScope]
     if operation.body is not None:
         found += [Malformed, TooLarge, Invalid]

@@ -103,13 +103,7 @@ def to_refusal(error: Exception) -> Refusal:
         return error
     if isinstance(error, HTTPException):
         return _from_framework(error)
-    if isinstance(error, asyncpg.LockNotAvailableError):
-        return Busy(retry_after_seconds=_RETRY_SECONDS)
-    if isinstance(error, asyncpg.QueryCanceledError | asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
-        return Overloaded(retry_after_seconds=_RETRY_SECONDS)
-    if isinstance(error, asyncpg.InsufficientResourcesError | asyncpg.OperatorInterventionError):
-        return Unavailable(retry_after_seconds=_RETRY_SECONDS)
-    return Broken()
+    return _from_database(error)
 
 
 def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
@@ -127,6 +121,19 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
 def exception_handlers() -> ExceptionHandlersMap:
     """Return the handlers for the application; a face with answers of its own overrides `Refusal` in its router."""
     return {Refusal: answer_problem, HTTPException: answer_problem, Exception: answer_problem}
+
+
+def _from_database(error: Exception) -> Refusal:
+    """Translate what the database refuses."""
+    if isinstance(error, asyncpg.CharacterNotInRepertoireError):
+        return Malformed("The address holds a NUL character, which no text may contain")
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        return Busy(retry_after_seconds=_RETRY_SECONDS)
+    if isinstance(error, asyncpg.QueryCanceledError | asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
+        return Overloaded(retry_after_seconds=_RETRY_SECONDS)
+    if isinstance(error, asyncpg.InsufficientResourcesError | asyncpg.OperatorInterventionError):
+        return Unavailable(retry_after_seconds=_RETRY_SECONDS)
+    return Broken()
 
 
 def _from_framework(error: HTTPException) -> Refusal:
