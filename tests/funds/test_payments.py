@@ -240,6 +240,20 @@ async def test_choosing_another_bank_and_claiming_the_code_have_one_winner(till:
         assert choice is None or isinstance(choice, PaymentLive)
 
 
+async def test_another_bank_cannot_be_chosen_once_the_code_is_claimed(till: Till) -> None:
+    request_id = await till.ask()
+    begun = await till.begin(request_id)
+    await till.come_back()
+    hold = till.bank.next("exchange", Hold())
+    step = asyncio.ensure_future(till.steps.step())
+    await hold.arrived.wait()
+    with pytest.raises(PaymentLive):
+        await till.payments.choose_another(till.house.firm_id, till.house.ann, begun.payment_id)
+    hold.go.set()
+    await step
+    assert await till.state(begun.payment_id) == "processing"
+
+
 async def test_cancelling_wins_only_before_the_code_is_claimed(till: Till) -> None:
     request_id = await till.ask()
     await till.begin(request_id)
