@@ -17,7 +17,7 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run",
     "--disable-quic",
 ]  # fmt: skip
-AXE = Path(os.environ.get("STRONGROOM_AXE") or Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js")
+AXE = Path(os.environ.get("STRONGROOM_TEST_AXE") or Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js")
 WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Route, async_pla
 
 from strongroom.portal import paths
 
-AXE = Path(os.environ.get("STRONGROOM_AXE") or Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js")
+AXE = Path(os.environ.get("STRONGROOM_TEST_AXE") or Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js")
 WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LOOK = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]  # what width and colour decide
 NAMES = [sample.name for sample in samples()]
