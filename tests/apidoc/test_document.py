@@ -16,7 +16,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from strongroom.apidoc.document import build_document
-from strongroom.apidoc.model import Operation, camel
+from strongroom.apidoc.operation import Operation, camel
 from strongroom.apidoc.operations import OPERATIONS
 from strongroom.apidoc.pages import document_json
 from strongroom.apidoc.parameters import example_of

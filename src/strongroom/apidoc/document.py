@@ -9,7 +9,7 @@ from typing import Any, Final
 from strongroom.access.guard import ANY_SCOPE
 from strongroom.access.model import Scope
 from strongroom.apidoc import examples as ex
-from strongroom.apidoc.model import Keyed, Operation, Tag
+from strongroom.apidoc.operation import Keyed, Operation, Tag
 from strongroom.apidoc.operations import OPERATIONS
 from strongroom.apidoc.parameters import parameters
 from strongroom.apidoc.refusals import REQUEST_ID, refusal_answers, refusal_examples

@@ -14,7 +14,7 @@ from strongroom.access.errors import InvalidClient, InvalidRequest, InvalidScope
 from strongroom.access.oauth import Parameters
 from strongroom.access.schemas import AuthConfirmed, Introspection, Metadata, TokenAnswer
 from strongroom.apidoc import examples as ex
-from strongroom.apidoc.model import Keyed, Link, Operation, Page, Part, Tag
+from strongroom.apidoc.operation import Keyed, Link, Operation, Page, Part, Tag
 from strongroom.funds import errors as funds_errors
 from strongroom.funds import schemas as funds
 from strongroom.funds.api import cases, logins, requests

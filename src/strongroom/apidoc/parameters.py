@@ -9,7 +9,7 @@ from typing import Any, Final
 from litestar.params import ParameterKwarg
 
 from strongroom.apidoc import examples as ex
-from strongroom.apidoc.model import Keyed, Operation
+from strongroom.apidoc.operation import Keyed, Operation
 from strongroom.apidoc.shapes import Schema
 from strongroom.kit.idempotency import KEY_MAX_LENGTH
 

@@ -11,7 +11,7 @@ import msgspec
 from strongroom.access.errors import InsufficientScope, InvalidToken
 from strongroom.access.guard import ANY_SCOPE
 from strongroom.access.schemas import OAuthError
-from strongroom.apidoc.model import Keyed, Operation, Part
+from strongroom.apidoc.operation import Keyed, Operation, Part
 from strongroom.apidoc.shapes import Schema, reference
 from strongroom.kit.errors import Invalid, Malformed, NotFound, Refusal, TooLarge, Unauthorised, Unavailable
 from strongroom.kit.idempotency import KeyReused, StillRunning

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from strongroom.access.schemas import OAuthError
-from strongroom.apidoc.model import Operation, Page, Part
+from strongroom.apidoc.operation import Operation, Page, Part
 from strongroom.kit.problems import Problem
 from strongroom.webhooks.schemas import EventOut
 
