@@ -25,6 +25,7 @@ class Size:
 async def measure(system: System, contests: list[Contest], effort: Effort) -> Size:
     """Measure contests at the present size."""
     await system.owner.execute("VACUUM ANALYZE")
+    cases = await system.owner.fetchval("SELECT count(*) FROM cases")
     rates, costs = {}, {}
     for contest in contests:
         await run(system.base_url, contest.requests, system.folder, seconds=1)
@@ -35,7 +36,7 @@ async def measure(system: System, contests: list[Contest], effort: Effort) -> Si
             cpu.append((system.cpu_seconds()[1] - before) / one.requests * 1e6)
             seen.append(one.rate)
         rates[contest.name], costs[contest.name] = median(seen), median(cpu)
-    return Size(await system.owner.fetchval("SELECT count(*) FROM cases"), rates, costs)
+    return Size(cases, rates, costs)
 
 
 async def fill(system: System, firm: BenchFirm, wanted: int) -> None:
