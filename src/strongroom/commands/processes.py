@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
+import uvloop
 from cyclopts import Parameter
 
 from strongroom.commands.desk import say
@@ -23,7 +24,7 @@ def serve() -> None:
     from strongroom import app as web  # noqa: PLC0415  # the web process alone needs it
 
     settings = _ready_settings()
-    asyncio.run(web.serve(settings))
+    uvloop.run(web.serve(settings))
 
 
 def work() -> None:
@@ -31,7 +32,7 @@ def work() -> None:
     from strongroom import worker  # noqa: PLC0415  # the worker alone needs it
 
     settings = _ready_settings()
-    asyncio.run(worker.work(settings))
+    uvloop.run(worker.work(settings))
 
 
 def migrate_database() -> None:
