@@ -75,10 +75,10 @@ async def add_requests(tx: Tx, firm_id: str, rows: list[NewRequestRow], audit_ta
         )
         SELECT added.id, whom.asked, whom.new FROM added CROSS JOIN LATERAL (
             SELECT array_agg(customer.id ORDER BY position) AS asked,
-                   coalesce(array_agg(customer.id ORDER BY position) FILTER (WHERE NOT EXISTS (
-                       SELECT FROM authentications allowed WHERE allowed.firm_id = $1 AND allowed.customer_id = customer.id
-                       AND allowed.state <> 'revoked')), '{}') AS new
-            FROM customers customer WHERE customer.firm_id = $1 AND customer.case_id = added.case_id
+                   coalesce(array_agg(customer.id ORDER BY position) FILTER (WHERE allowed.id IS NULL), '{}') AS new
+            FROM customers customer LEFT JOIN authentications allowed
+                ON allowed.firm_id = $1 AND allowed.customer_id = customer.id AND allowed.state <> 'revoked'
+            WHERE customer.firm_id = $1 AND customer.case_id = added.case_id
             AND (added.customer_id IS NULL OR customer.id = added.customer_id)
         ) AS whom
         """,
