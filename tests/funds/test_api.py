@@ -224,7 +224,7 @@ async def test_a_case_with_an_open_request_is_not_closed(firm: Firm) -> None:
 
 
 async def test_resending_sends_another_message_and_an_account_request_is_cancelled(firm: Firm, shared_database: Any) -> None:
-    case_id, _ = await firm.open_case()
+    case_id, _ = await firm.open_case("REF-1", ANN | {"phone": "447400900117"})  # a number that no other test writes to
     made = await firm.post("/customerAccountRequests", 201, {"caseId": case_id})
     before = await count_messages(shared_database, firm.id)
     assert (await firm.post(f"/customerAccountRequests/{made['id']}/resend", 200))["status"] == "requested"
