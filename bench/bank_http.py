@@ -1,4 +1,4 @@
-"""Compare HTTP clients for a bank: a JSON POST over mutual TLS to a server on this machine. Prints all; needs aiohttp.
+"""Compare HTTP clients for a bank: a JSON POST over mutual TLS to a server on this machine.
 
 python bench/bank_http.py [--calls 2000] [--at-once 8]
 """

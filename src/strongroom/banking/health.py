@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from strongroom.kit.metrics import BANK_CALLS
+from strongroom.kit.metrics import BANK_CALL_SECONDS, BANK_CALLS
 
 RECENT_CALLS = 50
 FAILURES_IN_A_ROW = 5
@@ -16,13 +17,15 @@ HELD_OFF_SECONDS = 60.0  # after this long without a failure customers may try a
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """A bank's recent past: `error_rate` between 0 and 1 over the last 50 calls, times in UTC."""
+    """A bank's recent past over the last 50 calls: `error_rate` between 0 and 1, times in UTC, seconds of its answers."""
 
     calls: int
     error_rate: float
     last_failure_at: datetime | None
     last_failure: str | None
     unavailable_since: datetime | None
+    p50_seconds: float | None = None  # None until it has answered
+    p99_seconds: float | None = None
 
 
 class Health:
@@ -36,13 +39,16 @@ class Health:
         self._clock = clock
         self._bank_id = bank_id
         self._recent: deque[bool] = deque(maxlen=RECENT_CALLS)
+        self._seconds: deque[float] = deque(maxlen=RECENT_CALLS)
         self._failures_in_a_row = 0
         self._failing_since = 0.0
         self._last_failure: tuple[float, str] | None = None
 
-    def record_answer(self) -> None:
-        """Note that the bank answered, whatever it said."""
+    def record_answer(self, seconds: float = 0.0) -> None:
+        """Note that the bank answered, whatever it said, and how long it took."""
         BANK_CALLS.labels(self._bank_id, "answered").inc()
+        BANK_CALL_SECONDS.labels(self._bank_id).observe(seconds)
+        self._seconds.append(seconds)
         self._recent.append(True)
         self._failures_in_a_row = 0
 
@@ -65,12 +71,20 @@ class Health:
             last_failure_at=None if failed_at is None else _utc(failed_at),
             last_failure=what,
             unavailable_since=_utc(self._failing_since) if self._is_held_off(failed_at) else None,
+            p50_seconds=_rank(self._seconds, 0.50),
+            p99_seconds=_rank(self._seconds, 0.99),
         )
 
     def _is_held_off(self, failed_at: float | None) -> bool:
         if failed_at is None or self._failures_in_a_row < FAILURES_IN_A_ROW:
             return False
         return self._clock() - failed_at < HELD_OFF_SECONDS
+
+
+def _rank(seconds: Iterable[float], share: float) -> float | None:
+    """Return the time within which this share of the calls was answered (nearest rank); None without any."""
+    ordered = sorted(seconds)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 
 
 def _utc(seconds: float) -> datetime:

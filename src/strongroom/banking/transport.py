@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import MappingProxyType
 
-import httpx
+import aiohttp
+from yarl import URL
 
 from strongroom.banking.health import Health
 from strongroom.banking.port import BankSilent, BankUnavailable
@@ -25,14 +27,11 @@ MAX_ANSWER_BYTES = 1024 * 1024
 MAX_RETRY_AFTER_SECONDS = 86_400
 SERVER_FAILED = 500
 NEVER_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
+    aiohttp.ClientConnectorError,  # TLS that failed, too
+    aiohttp.ConnectionTimeoutError,  # of the connection or of the wait for a free one
+    aiohttp.InvalidURL,
 )
-BROKEN = (httpx.HTTPError, httpx.StreamError, httpx.CookieConflict, OSError)  # OSError: TLS and time-outs too
+BROKEN = (aiohttp.ClientError, aiohttp.http.HttpProcessingError, OSError)  # OSError: time-outs too
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +78,25 @@ def client_context(certificate: Path, key: Path, ca: Path | None) -> ssl.SSLCont
 
 
 class Channel:
-    """A line to one bank. Its calls are counted in `health`."""
+    """A line to one bank. Its calls are counted and timed in `health`."""
 
     def __init__(self, context: ssl.SSLContext, timeouts: Timeouts, health: Health) -> None:
+        self._context = context
         self._timeouts = timeouts
         self._health = health
-        self._http = httpx.AsyncClient(
-            verify=context,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(timeouts.answer_seconds, connect=timeouts.connect_seconds),
-            limits=httpx.Limits(max_connections=50, max_keepalive_connections=10, keepalive_expiry=4.0),
-        )
+        self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        if self._session is not None:
+            await self._session.close()
 
     async def send(self, request: Request) -> Answer:
         """Send and read the whole answer, of any status.
 
         Raise BankUnavailable when the request was certainly not carried out or only asks, BankSilent when it may have been.
         """
+        began_at = time.perf_counter()
         try:
             answer = await self._exchange(request)
         except NEVER_SENT as error:
@@ -110,28 +106,43 @@ class Channel:
         if answer.status >= SERVER_FAILED:
             self._health.record_failure(f"http_{answer.status}")
         else:
-            self._health.record_answer()
+            self._health.record_answer(time.perf_counter() - began_at)
         return answer
+
+    def _open(self) -> aiohttp.ClientSession:
+        """Return the session, made at the first call, when there is a loop that it can belong to."""
+        if self._session is None or self._session.closed:
+            connector = aiohttp.TCPConnector(ssl=self._context, limit=50, keepalive_timeout=4.0, use_dns_cache=False)
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),  # a bank's cookies would tie one customer's requests to another's
+                timeout=aiohttp.ClientTimeout(connect=self._timeouts.connect_seconds, sock_read=self._timeouts.answer_seconds),
+                auto_decompress=False,
+                trust_env=False,
+            )
+        return self._session
 
     async def _exchange(self, request: Request) -> Answer:
         headers = {
             "accept": "application/json",
             "accept-encoding": "identity",  # the signature covers the exact bytes, and the size cap counts them
+            "user-agent": "strongroom",
             "x-fapi-interaction-id": str(uuid.uuid4()),
             **request.headers,
         }
         limit_seconds = self._timeouts.connect_seconds + self._timeouts.answer_seconds
         async with (
             asyncio.timeout(limit_seconds),
-            self._http.stream(request.method, request.url, headers=headers, content=request.body) as response,
+            self._open().request(
+                request.method, URL(request.url, encoded=True), headers=headers, data=request.body, allow_redirects=False
+            ) as response,
         ):
-            self._http.cookies.clear()  # a bank's cookies would tie one customer's requests to another's
-            body = await self._read(request, response)
-            return Answer(response.status_code, MappingProxyType(dict(response.headers)), body)
+            named = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status, MappingProxyType(named), await self._read(request, response))
 
-    async def _read(self, request: Request, response: httpx.Response) -> bytes:
+    async def _read(self, request: Request, response: aiohttp.ClientResponse) -> bytes:
         body = bytearray()
-        async for part in response.aiter_raw():
+        async for part in response.content.iter_any():
             body += part
             if len(body) > MAX_ANSWER_BYTES:
                 raise self._fault(request, "answer_too_large", sent=True)

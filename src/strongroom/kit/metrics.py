@@ -20,6 +20,13 @@ JOB_SECONDS = Histogram("strongroom_job_seconds", "Time of one run of a job", ("
 DELIVERIES = Counter("strongroom_webhook_deliveries", "Webhook tries by outcome", ("outcome",), registry=REGISTRY)
 MESSAGES = Counter("strongroom_messages", "Text messages by outcome", ("outcome",), registry=REGISTRY)
 BANK_CALLS = Counter("strongroom_bank_calls", "Calls to banks by outcome", ("bank", "outcome"), registry=REGISTRY)
+BANK_CALL_SECONDS = Histogram(
+    "strongroom_bank_call_seconds",
+    "Time of a bank's answer",
+    ("bank",),
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 30),
+    registry=REGISTRY,
+)
 PAYMENTS_LIVE = Gauge("strongroom_payments_live", "Payments that have not ended", ("state",), registry=REGISTRY)
 
 
