@@ -61,8 +61,15 @@ async def test_a_migration_changed_after_it_was_applied_is_refused(empty: str, f
         await migrate(empty, folder=folder)
 
 
-@pytest.mark.parametrize("name", ["0004_gap.sql", "0003-third.sql", "3_third.sql", "0003_Third.sql"])
-def test_a_gap_or_a_wrong_name_is_refused(folder: Path, name: str) -> None:
+async def test_a_migration_that_comes_after_a_higher_one_is_applied_when_it_comes(empty: str, folder: Path) -> None:
+    (folder / "0004_fourth.sql").write_text("CREATE TABLE fourth (n int)")
+    assert (await migrate(empty, folder=folder))[-1] == "0004_fourth.sql"
+    (folder / "0003_third.sql").write_text("CREATE TABLE third (n int)")
+    assert await migrate(empty, folder=folder) == ["0003_third.sql"]
+
+
+@pytest.mark.parametrize("name", ["0002_twice.sql", "0003-third.sql", "3_third.sql", "0003_Third.sql"])
+def test_a_number_used_twice_or_a_wrong_name_is_refused(folder: Path, name: str) -> None:
     (folder / name).write_text("SELECT 1")
     with pytest.raises(MigrationError):
         read_migrations(folder)

@@ -39,12 +39,16 @@ def migrations_folder() -> Path:
 
 
 def read_migrations(folder: Path | None = None) -> list[Migration]:
-    """Return all migrations in order. Raise MigrationError on a gap or a wrong name."""
+    """Return all migrations in order. Raise MigrationError on a number used twice or a wrong name.
+
+    A number may be missing: changes that are made side by side take theirs beforehand. One that comes later than a higher one
+    is applied when it comes, so such changes must not build on each other's tables.
+    """
     found: list[Migration] = []
     for path in sorted((folder or migrations_folder()).glob("*.sql")):
         match = _NAME.fullmatch(path.name)
-        if not match or int(match[1]) != len(found) + 1:
-            raise MigrationError(f"{path.name}: migrations are named 0001_what.sql without gaps")
+        if not match or (found and int(match[1]) == found[-1].number):
+            raise MigrationError(f"{path.name}: migrations are named 0001_what.sql, each with a number of its own")
         found.append(Migration(int(match[1]), path.name, path.read_text()))
     return found
 
