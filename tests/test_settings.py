@@ -97,6 +97,20 @@ def test_keys_come_from_exactly_one_place():
     assert "exactly one" in faults_of(DEVELOPMENT | {"STRONGROOM_KEYS_FILE": "keys.json"})
 
 
+@pytest.mark.parametrize("hosts", ["https://issuer.example", "issuer.example/x", "a b", "user@issuer.example"])
+def test_issuers_hosts_are_hosts_and_nothing_else(hosts: str):
+    assert "ISSUING_HOSTS" in faults_of(DEVELOPMENT | {"STRONGROOM_ISSUING_HOSTS": hosts})
+
+
+def test_a_certificate_for_calling_issuers_needs_its_key():
+    assert "ISSUING_KEY" in faults_of(DEVELOPMENT | {"STRONGROOM_ISSUING_CERTIFICATE": "hub.pem"})
+
+
+def test_issuers_hosts_are_separated_by_commas():
+    hosts = load_settings(DEVELOPMENT | {"STRONGROOM_ISSUING_HOSTS": "Issuer.example, isas.bank.example:8443,"}).issuer_hosts
+    assert hosts == {"issuer.example", "isas.bank.example:8443"}
+
+
 def test_complete_production_settings_load(production: dict[str, str]):
     provider = load_settings(production).provider()
     assert provider is not None
@@ -110,6 +124,8 @@ def test_complete_production_settings_load(production: dict[str, str]):
         ("SMS_GATEWAY", "inbox", "inbox"),
         ("WEBHOOK_ALLOW_LOOPBACK", "true", "loopback"),
         ("BANKS_DIRECTORY", "", "BANKS_DIRECTORY"),
+        ("ISSUING_HOSTS", "issuer.example,localhost:8443", "localhost:8443"),
+        ("ISSUING_HOSTS", "127.0.0.1", "127.0.0.1"),
         ("PROVIDER_LEGAL_NAME", "", "PROVIDER_LEGAL_NAME"),
         ("PROVIDER_REFERENCE_NUMBER", "", "PROVIDER_REFERENCE_NUMBER"),
         ("PROVIDER_ROLE", "agent", "PROVIDER_AGENT_OF"),

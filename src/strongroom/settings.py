@@ -7,6 +7,7 @@ The environment wins. No secret has a default. Whatever is missing, unknown or u
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from strongroom.kit.rootkeys import FileKeeper, RootKeyKeeper, RootKeys, RootKey
 PREFIX = "STRONGROOM_"
 FILE_VARIABLE = "STRONGROOM_SETTINGS_FILE"
 _FOR_TESTS = "STRONGROOM_TEST_"  # the test suite's own variables, which are no settings
+_HOST = re.compile(r"[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _LEAST_COOLING_OFF_SECONDS = 3600
 _FEW_DISTINCT_BYTES = 16  # 32 random bytes have about 30 distinct values
 
@@ -83,6 +85,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     banks_directory: Annotated[Path | None, Meta(description="The file (tpp.json) that names the banks and our keys for them")] = (
         None
     )
+    issuing_certificate: Annotated[
+        Path | None, Meta(description="Our certificate for calling remote issuers (PEM, with its chain)")
+    ] = None
+    issuing_key: Annotated[Path | None, Meta(description="The key of issuing_certificate (PEM, mode 600)")] = None
+    issuing_ca: Annotated[Path | None, Meta(description="The authorities that remote issuers' certificates come from")] = None
+    issuing_hosts: Annotated[
+        str, Meta(description="The only hosts that remote issuers may be called at: `host` or `host:port`, separated by commas")
+    ] = ""
     sms_gateway: Annotated[str, Meta(description="How text messages leave: the name of a gateway; inbox shows them locally")]
     inbox_url: Annotated[str | None, Meta(description="Where the message inbox of the gateway `inbox` listens")] = None
     host: Annotated[str, Meta(description="Address to listen on; health and metrics answer there too")] = "127.0.0.1"
@@ -130,6 +140,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def is_https(self) -> bool:
         """True when the service is reached over https; cookies and HSTS follow it."""
         return self.base_url.startswith("https://")
+
+    @property
+    def issuer_hosts(self) -> frozenset[str]:
+        """Return the hosts that remote issuers may be called at."""
+        return frozenset(host.strip().lower() for host in self.issuing_hosts.split(",") if host.strip())
 
     @property
     def migration_url(self) -> str:
@@ -288,6 +303,10 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"{PREFIX}BASE_URL must be a scheme and a host, such as https://pay.example.com"
     if (settings.keys_file is None) == (settings.keys is None):
         yield f"give exactly one of {PREFIX}KEYS_FILE and {PREFIX}KEYS: {_meaning('keys_file')}"
+    if (settings.issuing_certificate is None) != (settings.issuing_key is None):
+        yield f"give both of {PREFIX}ISSUING_CERTIFICATE and {PREFIX}ISSUING_KEY, or neither"
+    if wrong := sorted(host for host in settings.issuer_hosts if not _HOST.fullmatch(host)):
+        yield f"{PREFIX}ISSUING_HOSTS: {wrong[0]} is neither a host nor host:port"
     if settings.sms_gateway == "inbox" and not settings.inbox_url:
         yield f"{PREFIX}INBOX_URL is missing: {_meaning('inbox_url')}"
     if settings.trusted_proxy not in (None, "unix") and not _is_address(settings.trusted_proxy or ""):
@@ -310,6 +329,8 @@ def _unsafe(settings: Settings) -> Iterator[str]:
         yield f"{PREFIX}BANKS_DIRECTORY is missing: {_meaning('banks_directory')}"
     elif fault := _bank_fault(settings.banks_directory):
         yield fault
+    if local := sorted(host for host in settings.issuer_hosts if _is_local(f"https://{host}")):
+        yield f"{PREFIX}ISSUING_HOSTS: production refuses an issuer on this machine ({local[0]})"
     if fault := _key_fault(settings.keeper()):
         yield fault
     yield from provider_faults(settings)

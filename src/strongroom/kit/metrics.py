@@ -27,6 +27,9 @@ BANK_CALL_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 30),
     registry=REGISTRY,
 )
+ISSUER_CALLS = Counter(
+    "strongroom_issuer_calls", "Calls to remote issuers by outcome", ("issuer", "question", "outcome"), registry=REGISTRY
+)
 PAYMENTS_LIVE = Gauge("strongroom_payments_live", "Payments that have not ended", ("state",), registry=REGISTRY)
 
 

@@ -1,0 +1,108 @@
+"""The two questions and answers of the issuer's REST service, in XML and in JSON: shapes only.
+
+What is written is what the contract shows: compact XML without a declaration or a namespace. What is read may have any root name,
+any namespaces and members that we do not know.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from xml.sax.saxutils import escape
+
+import msgspec
+from lxml import etree
+
+from strongroom.issuing.port import CardPrompt, CardRefused, IssuerCode, TokenType, Verdict, code_of
+from strongroom.kit.crypto import Secret
+
+_MAX_DEPTH, _MAX_ELEMENTS, _MAX_INFO, _MAX_VALUE = 8, 128, 200, 256
+_NOT_PLAIN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069<>]+")
+
+
+class Unreadable(ValueError):
+    """The answer is not one of those that the contract knows."""
+
+
+def write_xml(root: str, members: Mapping[str, str]) -> bytes:
+    """Return compact XML, such as `<RequestDetails><CardPan>…</CardPan></RequestDetails>`."""
+    inside = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())
+    return f"<{root}>{inside}</{root}>".encode()
+
+
+def write_json(members: Mapping[str, str]) -> bytes:
+    """Return the same members as a JSON object."""
+    return msgspec.json.encode(members)
+
+
+def read_xml(body: bytes) -> dict[str, str]:
+    """Return the members of an XML answer by their local names; the first of each name counts. Raise Unreadable."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=False)
+    try:
+        root = etree.fromstring(body, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        raise Unreadable("not XML") from None
+    tree = root.getroottree()
+    if tree.docinfo.doctype or (tree.docinfo.encoding or "UTF-8").upper() not in {"UTF-8", "US-ASCII"}:
+        raise Unreadable("a document type or another encoding")
+    return _members(root)
+
+
+def read_json(body: bytes) -> dict[str, str]:
+    """Return the members of a JSON answer; numbers become texts, other kinds are left out. Raise Unreadable."""
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        raise Unreadable("not JSON") from None
+    if not isinstance(value, dict):
+        raise Unreadable("not an object")
+    inner = next((one for one in value.values() if isinstance(one, dict) and "ResponseCode" in one), value)
+    return {name: str(one) for name, one in inner.items() if isinstance(one, str | int) and not isinstance(one, bool)}
+
+
+def card_answer(members: Mapping[str, str]) -> CardPrompt | CardRefused:
+    """Return what the answer to ValidateCard says. Raise Unreadable when it has no code."""
+    code = _code(members)
+    if code is not IssuerCode.SUCCESSFUL:
+        return CardRefused(code)
+    phone, user_id = (_value(members, name) for name in ("PhoneNumber", "UserId"))
+    given = members.get("TokenType", "").strip()
+    is_sms = given == TokenType.SMS or (not given and phone is not None)
+    return CardPrompt(TokenType.SMS if is_sms else TokenType.HARDWARE, plain(members.get("AdditionalInfo", "")), phone, user_id)
+
+
+def verdict(members: Mapping[str, str]) -> Verdict:
+    """Return what the answer to AuthenticateOTP says. Raise Unreadable when it has no code."""
+    return Verdict(_code(members))
+
+
+def plain(text: str) -> str:
+    """Return an issuer's words as a payer may be shown them: one line, no control characters, at most 200 characters."""
+    return " ".join(_NOT_PLAIN.sub(" ", text).split())[:_MAX_INFO]
+
+
+def _code(members: Mapping[str, str]) -> IssuerCode:
+    if not members.get("ResponseCode", "").strip():
+        raise Unreadable("no code")
+    return code_of(members["ResponseCode"])
+
+
+def _value(members: Mapping[str, str], name: str) -> Secret | None:
+    text = members.get(name, "").strip()
+    return Secret(text) if 0 < len(text) <= _MAX_VALUE else None
+
+
+def _members(root: Any) -> dict[str, str]:
+    """Collect the leaves, shallow first. Text comes only from elements without children and comments."""
+    found: dict[str, str] = {}
+    level, depth, seen = [root], 0, 0
+    while level:
+        depth, seen = depth + 1, seen + len(level)
+        if depth > _MAX_DEPTH or seen > _MAX_ELEMENTS:
+            raise Unreadable("too deep or too large")
+        for element in level:
+            if len(element) == 0 and isinstance(element.tag, str):
+                found.setdefault(etree.QName(element).localname, element.text or "")
+        level = [child for element in level for child in element]
+    return found

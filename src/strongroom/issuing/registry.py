@@ -1,0 +1,41 @@
+"""The lines to remote issuers: made when first needed, kept while the issuer's policy stays the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from strongroom.issuing.connectors.rest import RestConnector
+from strongroom.issuing.line import Line
+from strongroom.issuing.model import LIMIT_SECONDS, Policy
+from strongroom.issuing.port import RemoteIssuer
+from strongroom.issuing.transport import Identity, Transport
+
+
+class RemoteIssuers:
+    """Hold a line to each issuer that is called. Close it at the end."""
+
+    def __init__(
+        self,
+        identity: Identity | None,
+        allowed_hosts: frozenset[str] = frozenset(),
+        *,
+        limit_seconds: float = LIMIT_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._transport = Transport(identity, allowed_hosts)
+        self._limit_seconds = limit_seconds
+        self._clock = clock
+        self._lines: dict[str, tuple[Policy, Line]] = {}
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._transport.close()
+
+    def line(self, policy: Policy) -> RemoteIssuer:
+        """Return the line for a policy; a changed policy begins a new one."""
+        held = self._lines.get(policy.issuer_id)
+        if held is None or held[0] != policy:
+            line = Line(policy, RestConnector(self._transport, policy), limit_seconds=self._limit_seconds, clock=self._clock)
+            held = self._lines[policy.issuer_id] = (policy, line)
+        return held[1]
