@@ -59,6 +59,7 @@ CREATE TABLE public.api_clients (
     certificate_hash bytea,
     created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
     disabled_at timestamp with time zone,
+    profile jsonb,
     CONSTRAINT api_clients_certificate_hash_check CHECK ((octet_length(certificate_hash) = 32)),
     CONSTRAINT api_clients_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 140)))
 );
@@ -282,6 +283,31 @@ CREATE TABLE public.idempotency_keys (
     created_at timestamp with time zone DEFAULT public.app_now() NOT NULL
 );
 ALTER TABLE ONLY public.idempotency_keys FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.issuer_bank_ids (
+    bank_id integer NOT NULL,
+    issuer_id text NOT NULL
+);
+CREATE TABLE public.issuer_card_ranges (
+    prefix text NOT NULL,
+    issuer_id text NOT NULL,
+    CONSTRAINT issuer_card_ranges_prefix_check CHECK ((prefix ~ '^[0-9]{4,12}$'::text))
+);
+CREATE TABLE public.issuer_hubs (
+    certificate_hash bytea NOT NULL,
+    issuer_id text NOT NULL,
+    CONSTRAINT issuer_hubs_certificate_hash_check CHECK ((octet_length(certificate_hash) = 32))
+);
+CREATE TABLE public.issuers (
+    issuer_id text NOT NULL,
+    bank_id integer NOT NULL,
+    name text NOT NULL,
+    settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    CONSTRAINT issuers_bank_id_check CHECK ((bank_id > 0)),
+    CONSTRAINT issuers_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 140)))
+);
+ALTER TABLE ONLY public.issuers FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.login_grants (
     firm_id text NOT NULL,
     grant_hash bytea NOT NULL,
@@ -291,6 +317,15 @@ CREATE TABLE public.login_grants (
     used_at timestamp with time zone
 );
 ALTER TABLE ONLY public.login_grants FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.merchants (
+    merchant_id text NOT NULL,
+    name text NOT NULL,
+    settings jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    CONSTRAINT merchants_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 140)))
+);
+ALTER TABLE ONLY public.merchants FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.message_numbers (
     number_hash bytea NOT NULL,
     used_at timestamp with time zone[] NOT NULL
@@ -474,6 +509,17 @@ CREATE TABLE public.shares (
     CONSTRAINT shares_state_check CHECK ((state = ANY (ARRAY['requesting'::text, 'awaiting'::text, 'unproven'::text, 'returned'::text, 'reading'::text, 'choosing'::text, 'shared'::text, 'declined'::text, 'abandoned'::text, 'closed'::text, 'failed'::text])))
 );
 ALTER TABLE ONLY public.shares FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.signing_keys (
+    tenant_id text NOT NULL,
+    kid text NOT NULL,
+    purpose text NOT NULL,
+    key_sealed bytea NOT NULL,
+    signs_from timestamp with time zone NOT NULL,
+    shown_until timestamp with time zone,
+    created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    CONSTRAINT signing_keys_purpose_check CHECK ((purpose = ANY (ARRAY['access_token'::text, 'proof'::text])))
+);
+ALTER TABLE ONLY public.signing_keys FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.staff_members (
     firm_id text NOT NULL,
     id text NOT NULL,
@@ -638,8 +684,18 @@ ALTER TABLE ONLY public.hosted_logins
     ADD CONSTRAINT hosted_logins_pkey PRIMARY KEY (tenant_id, browser_hash, challenge_id);
 ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (tenant_id, caller_id, key_hash);
+ALTER TABLE ONLY public.issuer_bank_ids
+    ADD CONSTRAINT issuer_bank_ids_pkey PRIMARY KEY (bank_id);
+ALTER TABLE ONLY public.issuer_card_ranges
+    ADD CONSTRAINT issuer_card_ranges_pkey PRIMARY KEY (prefix);
+ALTER TABLE ONLY public.issuer_hubs
+    ADD CONSTRAINT issuer_hubs_pkey PRIMARY KEY (certificate_hash, issuer_id);
+ALTER TABLE ONLY public.issuers
+    ADD CONSTRAINT issuers_pkey PRIMARY KEY (issuer_id);
 ALTER TABLE ONLY public.login_grants
     ADD CONSTRAINT login_grants_pkey PRIMARY KEY (firm_id, grant_hash);
+ALTER TABLE ONLY public.merchants
+    ADD CONSTRAINT merchants_pkey PRIMARY KEY (merchant_id);
 ALTER TABLE ONLY public.message_numbers
     ADD CONSTRAINT message_numbers_pkey PRIMARY KEY (number_hash);
 ALTER TABLE ONLY public.message_receipts
@@ -666,6 +722,8 @@ ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
 ALTER TABLE ONLY public.shares
     ADD CONSTRAINT shares_pkey PRIMARY KEY (firm_id, id);
+ALTER TABLE ONLY public.signing_keys
+    ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (tenant_id, kid);
 ALTER TABLE ONLY public.staff_members
     ADD CONSTRAINT staff_members_pkey PRIMARY KEY (firm_id, id);
 ALTER TABLE ONLY public.tenant_keys
@@ -708,6 +766,8 @@ CREATE INDEX grant_handles_by_grant ON public.grant_handles USING btree (firm_id
 CREATE INDEX hosted_logins_by_age ON public.hosted_logins USING btree (created_at);
 CREATE INDEX hosted_logins_due ON public.hosted_logins USING btree (dispatch_due_at) WHERE (dispatch_due_at IS NOT NULL);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
+CREATE INDEX issuer_card_ranges_by_issuer ON public.issuer_card_ranges USING btree (issuer_id);
+CREATE INDEX issuer_hubs_by_issuer ON public.issuer_hubs USING btree (issuer_id);
 CREATE INDEX messages_by_age ON public.messages USING btree (created_at);
 CREATE UNIQUE INDEX messages_by_key ON public.messages USING btree (tenant_id, key_hash);
 CREATE INDEX messages_by_provider ON public.messages USING btree (gateway, provider_id) WHERE (provider_id IS NOT NULL);
@@ -740,8 +800,6 @@ CREATE UNIQUE INDEX webhook_events_feed ON public.webhook_events USING btree (fi
 CREATE INDEX webhook_events_new ON public.webhook_events USING btree (arrival) WHERE (feed_position IS NULL);
 ALTER TABLE ONLY public.account_requests
     ADD CONSTRAINT account_requests_firm_id_case_id_fkey FOREIGN KEY (firm_id, case_id) REFERENCES public.cases(firm_id, id);
-ALTER TABLE ONLY public.api_clients
-    ADD CONSTRAINT api_clients_firm_id_fkey FOREIGN KEY (firm_id) REFERENCES public.firms(firm_id);
 ALTER TABLE ONLY public.authentications
     ADD CONSTRAINT authentications_firm_id_customer_id_fkey FOREIGN KEY (firm_id, customer_id) REFERENCES public.customers(firm_id, id);
 ALTER TABLE ONLY public.client_secrets
@@ -766,8 +824,6 @@ ALTER TABLE ONLY public.shares
     ADD CONSTRAINT shares_firm_id_customer_id_fkey FOREIGN KEY (firm_id, customer_id) REFERENCES public.customers(firm_id, id);
 ALTER TABLE ONLY public.shares
     ADD CONSTRAINT shares_firm_id_request_id_fkey FOREIGN KEY (firm_id, request_id) REFERENCES public.account_requests(firm_id, id);
-ALTER TABLE ONLY public.staff_members
-    ADD CONSTRAINT staff_members_firm_id_fkey FOREIGN KEY (firm_id) REFERENCES public.firms(firm_id);
 ALTER TABLE public.account_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.api_clients ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.attempt_budgets ENABLE ROW LEVEL SECURITY;
@@ -785,13 +841,16 @@ ALTER TABLE public.grant_handles ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.history ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.hosted_logins ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.issuers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.login_grants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.message_texts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.receiving_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.reviews ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.shares ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.signing_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.staff_members ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON public.account_requests USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.api_clients USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
@@ -810,13 +869,16 @@ CREATE POLICY tenant ON public.grant_handles USING ((firm_id = public.app_tenant
 CREATE POLICY tenant ON public.history USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.hosted_logins USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.idempotency_keys USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
+CREATE POLICY tenant ON public.issuers USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
 CREATE POLICY tenant ON public.login_grants USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
+CREATE POLICY tenant ON public.merchants USING ((merchant_id = public.app_tenant())) WITH CHECK ((merchant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.message_texts USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.messages USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.payments USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.receiving_accounts USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.reviews USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.shares USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
+CREATE POLICY tenant ON public.signing_keys USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.staff_members USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.tenant_keys USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.webhook_deliveries USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
@@ -847,7 +909,9 @@ CREATE POLICY worker ON public.grant_handles TO strongroom_worker USING (true) W
 CREATE POLICY worker ON public.history TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.hosted_logins TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.idempotency_keys TO strongroom_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON public.issuers TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.login_grants TO strongroom_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON public.merchants TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.message_texts TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.messages TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.payments TO strongroom_worker USING (true) WITH CHECK (true);
@@ -904,8 +968,16 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.hosted_logins TO strongroom_ap
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.hosted_logins TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO strongroom_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO strongroom_worker;
+GRANT SELECT,INSERT ON TABLE public.issuer_bank_ids TO strongroom_app;
+GRANT SELECT,INSERT,DELETE ON TABLE public.issuer_card_ranges TO strongroom_app;
+GRANT SELECT ON TABLE public.issuer_card_ranges TO strongroom_worker;
+GRANT SELECT,INSERT,DELETE ON TABLE public.issuer_hubs TO strongroom_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.issuers TO strongroom_app;
+GRANT SELECT ON TABLE public.issuers TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.login_grants TO strongroom_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.login_grants TO strongroom_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.merchants TO strongroom_app;
+GRANT SELECT ON TABLE public.merchants TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.message_numbers TO strongroom_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_numbers TO strongroom_worker;
 GRANT INSERT ON TABLE public.message_receipts TO strongroom_app;
@@ -930,6 +1002,7 @@ GRANT SELECT ON TABLE public.schema_migrations TO strongroom_app;
 GRANT SELECT ON TABLE public.schema_migrations TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.shares TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.shares TO strongroom_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.signing_keys TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.staff_members TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tenant_keys TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tenant_keys TO strongroom_worker;

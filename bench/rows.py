@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.load import COUNTER, raw, raw_json
 from bench.system import BenchFirm, System
-from strongroom.access.model import Scope
+from strongroom.access.model import FIRM_SCOPES
 from strongroom.funds.model import AuditTag
 
 _SOME = 1_000  # cases to ask for or to read, so that no single row is everybody's
@@ -126,7 +126,7 @@ def issuing_tokens(firms: Sequence[BenchFirm]) -> Contest:
         VALUES (:firm_id::text, ('\\x' || lpad(to_hex(:n::bigint), 128, '0'))::bytea, 'tok-' || lpad(:n::text, 13, '0'),
         :client_id::text, 'issued', string_to_array(:scopes::text, ' '), app_now() + interval '1 hour');"""
     draw = "\\set n random(1, 1000000000000000)\n" + statement.replace("\n", " ")
-    known = {"firm_id": firms[0].id, "client_id": firms[0].client_id, "scopes": " ".join(sorted(Scope))}
+    known = {"firm_id": firms[0].id, "client_id": firms[0].client_id, "scopes": " ".join(sorted(FIRM_SCOPES))}
     return Contest(f"POST /token{_of(firms)}", requests, draw, None, known)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import asyncpg
 
-from strongroom.access.model import Credentials, FirmSettings, Scope
+from strongroom.access.model import FIRM_SCOPES, Credentials, FirmSettings
 from strongroom.dev_parts import Part, free_port
 from strongroom.embedded import EmbeddedPostgres
 from strongroom.kit.crypto import Secret
@@ -157,7 +157,7 @@ def _environment(folder: Path, postgres: EmbeddedPostgres, port: int) -> dict[st
 async def _make_firm(house: House, owner: asyncpg.Connection, number: int) -> BenchFirm:
     """Make a firm as an operator does; its receiving account is written directly, for two people would need a day."""
     firm = await house.firms.create(_OPERATOR, f"Bench firm {number}", FirmSettings())
-    client = await house.clients.create(_OPERATOR, firm.id, "bench", [*Scope])
+    client = await house.clients.create(_OPERATOR, firm.id, "bench", FIRM_SCOPES)
     assert client.secret is not None
     secret = client.secret.reveal()
     known = await house.authentication.authenticate(Credentials(client.client_id, Secret(secret)), "127.0.0.1")

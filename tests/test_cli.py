@@ -165,3 +165,31 @@ async def test_help_helps(strongroom: Command, arguments: list[str]):
     code, out, _ = await strongroom(*arguments)
     assert code == 0
     assert out.strip()
+
+
+async def test_issuers_and_merchants_have_clients_and_signing_keys_rotate(strongroom: Command):
+    await strongroom("keys", "init")
+    made = await strongroom("issuers", "create", "Mango Bank", "8", "--cards", "506181")
+    issuer = field(made[1], "issuer")
+    assert (await strongroom("issuers", "create", "Again", "8"))[0] == REFUSED
+    assert (await strongroom("issuers", "set", issuer, "otp_digits=8", 'sms_countries=["NG"]', "--name", "Mango"))[0] == 0
+    assert (await strongroom("issuers", "add-cards", issuer, "5399"))[0] == 0
+    assert (await strongroom("issuers", "remove-cards", issuer, "506181"))[0] == 0
+    shown = (await strongroom("issuers", "show", issuer))[1]
+    assert "otp_digits = 8" in shown
+    assert "sms_countries = ('NG',)" in shown
+    assert "hosting = hosted" in shown
+    assert "5399" in (await strongroom("issuers", "list"))[1]
+    merchant = field((await strongroom("merchants", "create", "Corner shop"))[1], "merchant")
+    assert (await strongroom("merchants", "set", merchant, "begins_per_minute=5"))[0] == 0
+    assert "begins_per_minute = 5" in (await strongroom("merchants", "show", merchant))[1]
+    assert merchant in (await strongroom("merchants", "list"))[1]
+    made = await strongroom("clients", "create", "host", "--issuer", issuer, "--profile", "merchant_code=MX1")
+    client = field(made[1], "client_id")
+    assert "safetoken:enrol" in (await strongroom("clients", "list", "--issuer", issuer))[1]
+    assert (await strongroom("clients", "set-profile", client, "algorithm=RS256", "--issuer", issuer))[0] == 0
+    assert (await strongroom("clients", "set-profile", client, "algorithm=none", "--issuer", issuer))[0] == REFUSED
+    assert (await strongroom("clients", "create", "x", "--issuer", issuer, "--scope", "funds:read"))[0] == REFUSED
+    assert merchant in (await strongroom("clients", "create", "till", "--merchant", merchant))[1]
+    key = field((await strongroom("signing-keys", "rotate", "proof"))[1], "key")
+    assert key in (await strongroom("signing-keys", "list"))[1]

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 
-from strongroom.access.model import FirmSettings, Scope, StaffMember
+from strongroom.access.model import FIRM_SCOPES, FirmSettings, StaffMember
 from strongroom.dev_parts import Demo
 from strongroom.funds.model import AccountKind
 from strongroom.funds.receiving import NewReceivingAccount
@@ -39,7 +39,7 @@ async def make_demo(settings: Settings) -> Demo:
 
 async def _make(house: House) -> Demo:
     firm = await house.firms.create(_OPERATOR, _FIRM, _SETTINGS)
-    client = await house.clients.create(_OPERATOR, firm.id, "Demo client", [*Scope])
+    client = await house.clients.create(_OPERATOR, firm.id, "Demo client", FIRM_SCOPES)
     proposer = await _member(house, firm.id, "Avery Finch", "avery@example.com")
     approver = await _member(house, firm.id, "Robin Marlow", "robin@example.com")
     account = NewReceivingAccount("Marlow Finch Client Account", "200052", "55779911", AccountKind.CLIENT)

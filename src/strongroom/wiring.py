@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 from strongroom.access.authentication import ClientAuthentication
 from strongroom.access.clients import Clients
 from strongroom.access.firms import Firms
+from strongroom.access.issuers import Issuers
+from strongroom.access.merchants import Merchants
 from strongroom.access.sessions import Sessions
+from strongroom.access.signing_keys import SigningKeys
 from strongroom.access.staff import Staff
 from strongroom.access.tokens import Tokens
 from strongroom.banking.registry import Registry
@@ -97,6 +100,9 @@ class House:
     vault: Vault
     registry: Registry
     firms: Firms
+    issuers: Issuers
+    merchants: Merchants
+    signing_keys: SigningKeys
     clients: Clients
     tokens: Tokens
     authentication: ClientAuthentication
@@ -161,6 +167,9 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         vault=vault,
         registry=registry,
         firms=firms,
+        issuers=Issuers(db),
+        merchants=Merchants(db),
+        signing_keys=SigningKeys(db, vault),
         clients=Clients(db, vault),
         tokens=Tokens(db, vault),
         authentication=ClientAuthentication(db, vault, settings.base_url),

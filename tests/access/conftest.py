@@ -27,7 +27,7 @@ from strongroom.access.authentication import ClientAuthentication
 from strongroom.access.clients import Clients
 from strongroom.access.firms import Firms
 from strongroom.access.guard import Guard, caller_of, refuse_undeclared
-from strongroom.access.model import Firm, NewClient, Scope
+from strongroom.access.model import FIRM_SCOPES, Firm, NewClient, Scope
 from strongroom.access.sessions import Sessions
 from strongroom.access.staff import Staff
 from strongroom.access.tokens import Tokens
@@ -40,7 +40,7 @@ from strongroom.kit.vault import Vault
 
 BASE = "https://pay.example.com"
 ACTOR = "operator:test"
-ALL = frozenset(Scope)
+ALL = FIRM_SCOPES
 
 
 def random_keys() -> TextKeeper:

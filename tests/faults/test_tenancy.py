@@ -21,7 +21,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from strongroom.access.guard import ANY_SCOPE
-from strongroom.access.model import Record, Scope, SessionKind
+from strongroom.access.model import FIRM_SCOPES, Record, SessionKind
 from strongroom.funds.authentications import Welcome
 from strongroom.funds.model import Actor, Personal
 from strongroom.funds.requests import NewCreditRequest
@@ -250,7 +250,9 @@ def strangers(town: Town, template: str, handler: HTTPRouteHandler) -> list[Stra
     needed = handler.opt.get("scope")
     if needed not in (None, ANY_SCOPE):
         found += [
-            Stranger(f"the firm's own token for {one} only", beech.bearer(one), is_powerless=True) for one in Scope if one != needed
+            Stranger(f"the firm's own token for {one} only", beech.bearer(one), is_powerless=True)
+            for one in FIRM_SCOPES
+            if one != needed
         ]
     if template.startswith("/customer/shares"):  # knowing a browser's name is not having its pass
         found.append(Stranger("the same browser without its pass", cookies={f"{COOKIE}browser": BROWSER}))

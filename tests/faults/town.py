@@ -22,7 +22,7 @@ import asyncpg
 import httpx
 from litestar import Litestar
 
-from strongroom.access.model import Record, Scope, SessionKind, StaffMember
+from strongroom.access.model import FIRM_SCOPES, Record, SessionKind, StaffMember
 from strongroom.app import make_app, make_edge
 from strongroom.banking.health import HealthReport
 from strongroom.banking.port import CustomerContext
@@ -193,10 +193,10 @@ async def _furnish(town: Town, firm: Firm) -> None:
 
 async def _let_in(house: House, firm: Firm) -> None:
     """Make a client with a secret, a token for every single scope, one for all and one that has been revoked."""
-    client = await house.clients.create("operator:test", firm.id, f"{firm.name} client", [*Scope])
+    client = await house.clients.create("operator:test", firm.id, f"{firm.name} client", FIRM_SCOPES)
     firm.ids["client"] = client.client_id
     firm.secret = client.secret.reveal() if client.secret else ""
-    wanted = {str(scope): [scope] for scope in Scope} | {"all": [*Scope], "revoked": [*Scope]}
+    wanted = {str(scope): [scope] for scope in FIRM_SCOPES} | {"all": [*FIRM_SCOPES], "revoked": [*FIRM_SCOPES]}
     for name, scopes in wanted.items():
         made = await house.tokens.create_static("operator:test", firm.id, client.client_id, name, scopes)
         firm.tokens[name] = made.token.reveal()

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from strongroom.access.model import Scope, StaffMember
+from strongroom.access.model import FIRM_SCOPES, Scope, StaffMember
 from strongroom.app import make_app, make_edge
 from strongroom.funds.model import AccountKind
 from strongroom.funds.receiving import NewReceivingAccount
@@ -95,7 +95,7 @@ def environment(database: Any, folder: Path, **settings: str) -> dict[str, str]:
 
 @contextlib.asynccontextmanager
 async def open_firm(
-    house: House, edge: Edge, name: str, *, scopes: frozenset[Scope] = frozenset(Scope), receives: bool = True
+    house: House, edge: Edge, name: str, *, scopes: frozenset[Scope] = FIRM_SCOPES, receives: bool = True
 ) -> AsyncIterator[Firm]:
     """Make a firm with a client, a token and, unless told otherwise, an approved client account."""
     firm = await house.firms.create(_OPERATOR, name)

@@ -8,9 +8,12 @@ TENANT_COLUMNS = ("firm_id", "issuer_id", "tenant_id")
 NOT_FENCED = {
     "directory": "looked up before the tenant is known; holds keyed hashes and ids only",
     "access_tokens": "tells the tenant: a keyed hash of 256 random bits leads to a client and its scopes",
+    "issuer_bank_ids": "tells the issuer: public numbers",
+    "issuer_card_ranges": "tells the issuer: the first digits of cards, which are public",
+    "issuer_hubs": "tells the issuers that a hub may ask: hashes of public certificates",
     "portal_session_records": "read by the session's hash before any tenant is known; holds ids only",
 }
-FOUND_BY_HASH = ("access_tokens",)  # the hash alone is the key, so that one statement finds the tenant
+FOUND_BY_KEY = ("access_tokens", "issuer_bank_ids", "issuer_card_ranges")  # the key alone tells the tenant, and must tell one
 
 TENANT_NOT_IN_KEY = """
 SELECT format('%s: %s is not part of the primary key', c.relname, a.attname)

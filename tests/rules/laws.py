@@ -27,7 +27,7 @@ BROAD_CATCHERS = (
     "kit/groupcommit.py",  # hands the failure to every caller that waits for the batch, and raises it there
     "modelbank/web/asgi.py",  # the model bank's outermost handler
 )
-TENANT_NAMES = {"tenant", "tenant_id", "firm_id", "issuer_id"}
+TENANT_NAMES = {"tenant", "tenant_id", "firm_id", "issuer_id", "merchant_id"}
 WORKER_VERBS = ("claim_", "lock_", "take_", "forget_", "erase_")  # what the worker does for all tenants, under a role of its own
 
 # What a file's role forbids it to know (architecture, "The same file names in every context").

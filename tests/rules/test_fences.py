@@ -13,7 +13,7 @@ from tests.rules.source import ROOT
 
 TENANTS = list(fences.TENANT_COLUMNS)
 GIVEN = {
-    fences.TENANT_NOT_IN_KEY: (TENANTS, list(fences.FOUND_BY_HASH)),
+    fences.TENANT_NOT_IN_KEY: (TENANTS, list(fences.FOUND_BY_KEY)),
     fences.NOT_FENCED_BY_ROWS: (TENANTS, list(fences.NOT_FENCED)),
 }
 

@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 from strongroom.access.clients import Clients
 from strongroom.access.firms import Firms
 from strongroom.access.guard import Guard, refuse_undeclared
-from strongroom.access.model import Scope
+from strongroom.access.model import FIRM_SCOPES, Scope
 from strongroom.access.tokens import Tokens
 from strongroom.kit.crypto import Secret
 from strongroom.kit.edge import Edge
@@ -62,7 +62,7 @@ def make_edge(house: House) -> Edge:
     return Edge(app, Front(), over_https=True)
 
 
-async def make_firm(house: House, name: str, scopes: frozenset[Scope] = frozenset(Scope)) -> Firm:
+async def make_firm(house: House, name: str, scopes: frozenset[Scope] = FIRM_SCOPES) -> Firm:
     firm = await Firms(house.app).create("tester", name)
     client = await Clients(house.app, house.vault).create("tester", firm.id, "developer", scopes)
     token = await Tokens(house.app, house.vault).create_static("tester", firm.id, client.client_id, "laptop", scopes)

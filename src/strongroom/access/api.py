@@ -16,7 +16,7 @@ from strongroom.access.authentication import ClientAuthentication
 from strongroom.access.errors import InvalidClient, InvalidRequest, UnsupportedGrantType
 from strongroom.access.firms import Firms
 from strongroom.access.guard import ANY_SCOPE, caller_of
-from strongroom.access.model import TOKEN_SECONDS, AccessToken, KnownClient, Scope
+from strongroom.access.model import FIRM_SCOPES, TOKEN_SECONDS, AccessToken, KnownClient, TenantKind
 from strongroom.access.oauth import Parameters, has_basic, read_credentials, read_parameters
 from strongroom.access.schemas import AuthConfirmed, FirmBrief, Introspection, Metadata, OAuthError, TokenAnswer
 from strongroom.access.tokens import Tokens
@@ -65,7 +65,7 @@ async def issue_token(request: _Request, body: RawBody) -> Response[bytes]:
         raise InvalidRequest("grant_type is missing")
     if parameters.grant_type != "client_credentials":
         raise UnsupportedGrantType
-    client = await _authenticate(request, parameters)
+    client = await _authenticate(request, parameters, frozenset({TenantKind.FIRM}))
     issued = await _access(request).tokens.issue(client, parameters.scope)
     return _answer(TokenAnswer(issued.token.reveal(), "Bearer", TOKEN_SECONDS, " ".join(sorted(issued.scopes))))
 
@@ -102,7 +102,7 @@ async def show_metadata(request: _Request) -> Metadata:
         revocation_endpoint=f"{base}/oauth/revoke",
         introspection_endpoint=f"{base}/oauth/introspect",
         service_documentation=f"{base}/api/doc",
-        scopes_supported=sorted(Scope),
+        scopes_supported=sorted(FIRM_SCOPES),
         response_types_supported=[],
         grant_types_supported=["client_credentials"],
         token_endpoint_auth_methods_supported=[
@@ -129,10 +129,12 @@ def routes() -> list[HTTPRouteHandler]:
     return [issue_token, revoke_token, introspect_token, show_metadata, confirm]
 
 
-async def _authenticate(request: _Request, parameters: Parameters) -> KnownClient:
+async def _authenticate(
+    request: _Request, parameters: Parameters, kinds: frozenset[TenantKind] = frozenset(TenantKind)
+) -> KnownClient:
     known = facts(request.scope)
     credentials = read_credentials(parameters, request.scope["headers"], known.certificate_hash)
-    return await _access(request).authentication.authenticate(credentials, known.client_address)
+    return await _access(request).authentication.authenticate(credentials, known.client_address, kinds)
 
 
 def _access(request: _Request) -> AccessApi:

@@ -9,7 +9,7 @@ from ipaddress import IPv6Address, ip_address
 from strongroom.access.assertions import Assertion, BadAssertion, verify_assertion
 from strongroom.access.clients import client_key_hash, secret_hash
 from strongroom.access.errors import InvalidClient
-from strongroom.access.model import Credentials, KnownClient
+from strongroom.access.model import Credentials, KnownClient, TenantKind
 from strongroom.access.store import clients as store
 from strongroom.kit.crypto import same
 from strongroom.kit.db import Database
@@ -37,17 +37,22 @@ class ClientAuthentication:
         self._audiences = (base_url, f"{base_url}/", f"{base_url}/token")
         self._recent: Recent[str, KnownClient] = Recent()
 
-    async def authenticate(self, credentials: Credentials, address: str) -> KnownClient:
-        """Return the client that the credentials prove. Raise InvalidClient, or TooMany after many failures."""
+    async def authenticate(
+        self, credentials: Credentials, address: str, kinds: frozenset[TenantKind] = frozenset(TenantKind)
+    ) -> KnownClient:
+        """Return the client that the credentials prove, if its tenant is of one of the kinds. Raise InvalidClient, or TooMany.
+
+        A client of another kind fails as a wrong secret does.
+        """
         held = self._recent.find(credentials.client_id)
-        if held and credentials.assertion is None and self._proves(held, credentials):
+        if held and credentials.assertion is None and _is_of(held, kinds) and self._proves(held, credentials):
             return held
         # Whatever failed above is judged again from the database: a known client in the cache must not answer faster.
         known = await self._look_up(credentials.client_id)
         if credentials.assertion is not None:
-            if await self._proves_by_assertion(known, credentials):
+            if await self._proves_by_assertion(known, credentials) and _is_of(known, kinds):
                 return known
-        elif self._proves(known, credentials):
+        elif self._proves(known, credentials) and _is_of(known, kinds):
             return known
         await self._count_failure(credentials.client_id, address)
         raise InvalidClient
@@ -107,6 +112,10 @@ class ClientAuthentication:
             within = await take(tx, PER_CLIENT_AND_ADDRESS, self._vault.hash("limit", client_id, network)) and within
         if not within:
             raise TooMany("Too many failed attempts to authenticate", retry_after_seconds=PER_ADDRESS.window_seconds)
+
+
+def _is_of(known: KnownClient, kinds: frozenset[TenantKind]) -> bool:
+    return TenantKind.of(known.firm_id) in kinds
 
 
 def _network(address: str) -> str:

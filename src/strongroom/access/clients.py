@@ -6,7 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from strongroom.access.assertions import check_public_keys
-from strongroom.access.model import ApiClient, AuditTag, ClientSecret, NewClient, Scope
+from strongroom.access.errors import UnsuitableScope
+from strongroom.access.model import (
+    SCOPES_OF,
+    ApiClient,
+    AuditTag,
+    ClientProfile,
+    ClientSecret,
+    NewClient,
+    Scope,
+    TenantKind,
+)
 from strongroom.access.store import clients as store
 from strongroom.kit import audit
 from strongroom.kit.crypto import Secret
@@ -17,6 +27,7 @@ from strongroom.kit.vault import Vault
 
 DEFAULT_OVERLAP_SECONDS = 24 * 3600
 LONGEST_OVERLAP_SECONDS = 30 * 24 * 3600
+PRINTED_CLIENT_ID = "IKIA1B7593C4402BC5E00C46AC8B1C1CC0B85EEBB088"  # in the public document, with its secret: never in production
 
 
 def client_key_hash(vault: Vault, client_id: str) -> bytes:
@@ -45,17 +56,26 @@ class Clients:
         *,
         keys: dict[str, Any] | None = None,
         certificate_hash: bytes | None = None,
+        profile: ClientProfile | None = None,
     ) -> NewClient:
-        """Make a client. With public `keys` (a JWK set) or a certificate (SHA-256) it gets no secret. Raise UnsuitableKeys."""
+        """Make a client of a firm, issuer or merchant. Raise UnsuitableKeys or UnsuitableScope.
+
+        With public `keys` (a JWK set) or a certificate (SHA-256) it gets no secret.
+        """
         if keys is not None:
             check_public_keys(keys)
         client_id = new_id("cli")
         async with self._db.transaction(firm_id) as tx:
-            await store.add(tx, firm_id, client_id, name, scopes, keys, certificate_hash)
-            await store.list_in_directory(tx, firm_id, client_id, client_key_hash(self._vault, client_id))
+            await self._add(tx, actor, firm_id, client_id, name, frozenset(scopes), keys, certificate_hash, profile)
             secret = None if keys or certificate_hash else await self._add_secret(tx, firm_id, client_id)
-            detail = {"scopes": sorted(scopes), "keys": keys is not None, "certificate": certificate_hash is not None}
-            await audit.record(tx, firm_id, actor, AuditTag.CLIENT_CREATED, client_id, detail)
+        return NewClient(client_id, secret)
+
+    async def create_printed(self, actor: str, issuer_id: str, secret: Secret, profile: ClientProfile) -> NewClient:
+        """Make the client whose id and secret the public document prints, so that its samples run. Never in production."""
+        scopes, client_id = SCOPES_OF[TenantKind.ISSUER], PRINTED_CLIENT_ID
+        async with self._db.transaction(issuer_id) as tx:
+            await self._add(tx, actor, issuer_id, client_id, "The document's samples", scopes, None, None, profile)
+            await store.add_secret(tx, issuer_id, client_id, new_id("sec"), secret_hash(self._vault, client_id, secret))
         return NewClient(client_id, secret)
 
     async def get(self, firm_id: str, client_id: str) -> ApiClient:
@@ -109,6 +129,14 @@ class Clients:
                 raise NotFound
             await audit.record(tx, firm_id, actor, AuditTag.CLIENT_CHANGED, client_id, {"keys": True})
 
+    async def set_profile(self, actor: str, firm_id: str, client_id: str, profile: ClientProfile) -> None:
+        """Replace what the token answer names about a client and how its tokens are made. Raise NotFound."""
+        async with self._db.transaction(firm_id) as tx:
+            if not await store.set_profile(tx, firm_id, client_id, profile):
+                raise NotFound
+            detail = {"algorithm": str(profile.algorithm), "allow_encoded_pair": profile.allow_encoded_pair}
+            await audit.record(tx, firm_id, actor, AuditTag.CLIENT_CHANGED, client_id, detail)
+
     async def disable(self, actor: str, firm_id: str, client_id: str) -> None:
         """End a client and all its access tokens, for good. Raise NotFound.
 
@@ -119,6 +147,25 @@ class Clients:
                 raise NotFound
             await store.strike_from_directory(tx, firm_id, client_id)
             await audit.record(tx, firm_id, actor, AuditTag.CLIENT_DISABLED, client_id)
+
+    async def _add(
+        self,
+        tx: Tx,
+        actor: str,
+        firm_id: str,
+        client_id: str,
+        name: str,
+        scopes: frozenset[Scope],
+        keys: dict[str, Any] | None,
+        certificate_hash: bytes | None,
+        profile: ClientProfile | None,
+    ) -> None:
+        if not scopes <= SCOPES_OF[TenantKind.of(firm_id)]:
+            raise UnsuitableScope
+        await store.add(tx, firm_id, client_id, name, scopes, keys, certificate_hash, profile)
+        await store.list_in_directory(tx, firm_id, client_id, client_key_hash(self._vault, client_id))
+        detail = {"scopes": sorted(scopes), "keys": keys is not None, "certificate": certificate_hash is not None}
+        await audit.record(tx, firm_id, actor, AuditTag.CLIENT_CREATED, client_id, detail)
 
     async def _add_secret(self, tx: Tx, firm_id: str, client_id: str) -> Secret:
         secret = Secret(new_secret())

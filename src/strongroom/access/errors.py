@@ -55,6 +55,24 @@ class UnsuitableKeys(Invalid):
     code, title = "unsuitable_keys", "These keys cannot be used"
 
 
+class UnsuitableScope(Invalid):
+    """A client is given a scope that its kind of tenant never has."""
+
+    code, title = "unsuitable_scope", "A client of this kind of tenant cannot have this scope"
+
+
+class BankIdTaken(Conflict):
+    """Another issuer has this BankId."""
+
+    code, title = "bank_id_taken", "Another issuer has this BankId"
+
+
+class CardRangeTaken(Conflict):
+    """Another issuer has exactly these first digits."""
+
+    code, title = "card_range_taken", "Another issuer has these cards"
+
+
 class UnsuitablePassword(Invalid):
     """A password that is too short, too long or made of the e-mail address."""
 

@@ -6,13 +6,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
+from strongroom.access.changes import changed_settings
 from strongroom.access.model import AuditTag, Firm, FirmSettings
 from strongroom.access.store import firms as store
 from strongroom.kit import audit
 from strongroom.kit.db import Database, Tx
-from strongroom.kit.errors import FieldError, Invalid, NotFound
+from strongroom.kit.errors import NotFound
 from strongroom.kit.ids import is_id, new_id
 from strongroom.kit.recent import Recent
 
@@ -85,17 +84,3 @@ async def list_firms(worker_db: Database) -> list[Firm]:
     """Return every firm, oldest first; needs the worker's role, because the application sees one firm at a time."""
     async with worker_db.transaction() as tx:
         return await store.find_all(tx)
-
-
-def changed_settings(settings: FirmSettings, changes: Mapping[str, Any]) -> FirmSettings:
-    """Return the settings with changes, whose values may be texts as a command line gives them. Raise Invalid."""
-    known = {field.name: field for field in msgspec.structs.fields(FirmSettings)}
-    values: dict[str, Any] = {}
-    for name, value in changes.items():
-        if name not in known:
-            raise Invalid(f"There is no setting {name!r}", errors=(FieldError(f"/{name}", "is not a known setting"),))
-        try:
-            values[name] = msgspec.convert(value, known[name].type, strict=False)
-        except msgspec.ValidationError as error:
-            raise Invalid(f"The setting {name!r} cannot be so: {error}", errors=(FieldError(f"/{name}", str(error)),)) from None
-    return msgspec.structs.replace(settings, **values)

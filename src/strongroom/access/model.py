@@ -22,6 +22,31 @@ class Scope(StrEnum):
     FUNDS_READ = "funds:read"
     FUNDS_WRITE = "funds:write"
     WEBHOOKS_MANAGE = "webhooks:manage"
+    SAFETOKEN_ENROL = "safetoken:enrol"
+    SAFETOKEN_TOKENS_READ = "safetoken:tokens:read"
+    SAFETOKEN_TOKENS = "safetoken:tokens"
+    SAFETOKEN_AUTHENTICATE = "safetoken:authenticate"
+
+
+class TenantKind(StrEnum):
+    """What a tenant is; its ids begin so."""
+
+    FIRM = "frm"
+    ISSUER = "iss"
+    MERCHANT = "mer"
+
+    @classmethod
+    def of(cls, tenant_id: str) -> TenantKind:
+        """Return what an id says that a tenant is."""
+        return cls(tenant_id.partition("-")[0])
+
+
+SCOPES_OF = {
+    TenantKind.FIRM: frozenset({Scope.FUNDS_READ, Scope.FUNDS_WRITE, Scope.WEBHOOKS_MANAGE}),
+    TenantKind.ISSUER: frozenset({Scope.SAFETOKEN_ENROL, Scope.SAFETOKEN_TOKENS_READ, Scope.SAFETOKEN_TOKENS}),
+    TenantKind.MERCHANT: frozenset({Scope.SAFETOKEN_AUTHENTICATE}),
+}  # what a client of each may have: a firm's never reaches Safe Token, an issuer's or merchant's never the funds API
+FIRM_SCOPES = SCOPES_OF[TenantKind.FIRM]
 
 
 class AuditTag(StrEnum):
@@ -36,6 +61,11 @@ class AuditTag(StrEnum):
     SECRET_EXPIRED = "access:secret:expired"  # noqa: S105  # a tag, not a secret
     TOKEN_CREATED = "access:token:created"  # noqa: S105  # a tag, not a secret
     TOKEN_REVOKED = "access:token:revoked"  # noqa: S105  # a tag, not a secret
+    ISSUER_CREATED = "access:issuer:created"
+    ISSUER_CHANGED = "access:issuer:changed"
+    MERCHANT_CREATED = "access:merchant:created"
+    MERCHANT_CHANGED = "access:merchant:changed"
+    SIGNING_KEY_CREATED = "access:signing_key:created"
     STAFF_CREATED = "access:staff:created"
     STAFF_DISABLED = "access:staff:disabled"
     STAFF_AUTHENTICATED = "access:staff:authenticated"
@@ -78,6 +108,24 @@ class Firm:
     created_at: datetime
 
 
+class TokenAlgorithm(StrEnum):
+    """How a client's access tokens of /passport are signed; the document asks for SHA-512."""
+
+    RS512 = "RS512"
+    RS256 = "RS256"
+
+
+class ClientProfile(msgspec.Struct, frozen=True, kw_only=True):
+    """What the token answer of /passport names about a client of an issuer or merchant, and how its tokens are made."""
+
+    merchant_code: Annotated[str, Meta(max_length=40, description="merchant_code of the token answer")] = ""
+    requestor_id: Annotated[str, Meta(max_length=40, description="requestor_id of the token answer")] = ""
+    client_name: Annotated[str, Meta(max_length=140, description="client_name of the token answer")] = ""
+    payable_id: Annotated[str, Meta(max_length=40, description="payable_id of the token answer")] = ""
+    algorithm: Annotated[TokenAlgorithm, Meta(description="RS512, or RS256 for old software")] = TokenAlgorithm.RS512
+    allow_encoded_pair: Annotated[bool, Meta(description="Let `Bearer base64(id:secret)` stand for an access token")] = False
+
+
 @dataclass(frozen=True, slots=True)
 class ApiClient:
     """An API client, without its secrets."""
@@ -90,6 +138,7 @@ class ApiClient:
     uses_certificate: bool
     created_at: datetime
     disabled_at: datetime | None
+    profile: ClientProfile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +169,7 @@ class KnownClient:
     keys: dict[str, Any] | None = field(repr=False)
     certificate_hash: bytes | None
     read_at: datetime  # by the database's clock
+    profile: ClientProfile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +200,7 @@ class AccessToken:
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """An access token just issued, shown once."""
+    """An access token just issued, shown once; of a signed one `id` is its `jti`."""
 
     id: str
     token: Secret
@@ -166,6 +216,11 @@ class Caller:
     client_id: str
     scopes: frozenset[Scope]
     token_id: str
+
+    @property
+    def tenant_id(self) -> str:
+        """Return the tenant: the firm, issuer or merchant whose client calls."""
+        return self.firm_id
 
     @property
     def actor(self) -> str:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from strongroom.access.firms import Firms, list_firms
-from strongroom.access.model import Firm, StaffMember
+from strongroom.access.issuers import Issuers
+from strongroom.access.merchants import Merchants
+from strongroom.access.model import Firm, StaffMember, TenantKind
 from strongroom.access.staff import Staff
 from strongroom.commands.failure import Failed
 from strongroom.kit.crypto import Secret
@@ -43,6 +45,14 @@ class Desk:
         if not firms:
             raise Failed("there is no firm yet; make one: strongroom firms create NAME")
         raise Failed("there are several firms; name one: --firm frm-…")
+
+    async def tenant(self, given: str | None) -> str:
+        """Return the id of the firm, issuer or merchant named, or of the only firm there is. Raise NotFound or Failed."""
+        if given and given.startswith(f"{TenantKind.ISSUER}-"):
+            return (await Issuers(self.db).get(given)).id
+        if given and given.startswith(f"{TenantKind.MERCHANT}-"):
+            return (await Merchants(self.db).get(given)).id
+        return (await self.firm(given)).id
 
 
 @contextlib.asynccontextmanager

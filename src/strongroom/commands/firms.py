@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, get_args
 
 import msgspec
 from cyclopts import App, Parameter
 
 from strongroom.access.firms import Firms, list_firms
-from strongroom.access.model import FirmSettings
 from strongroom.commands.desk import open_desk, operator, say, say_fields, say_table, show_time
 from strongroom.commands.failure import Failed
 from strongroom.notify.texts import CATALOGUE, Template, Texts
@@ -16,6 +16,13 @@ from strongroom.notify.texts import CATALOGUE, Template, Texts
 app = App(name="firms", help="Make, list, show and set firms.")
 
 FirmId = Annotated[str | None, Parameter(name="--firm", help="The firm (frm-…); not needed while there is only one")]
+TenantId = Annotated[
+    str | None,
+    Parameter(
+        name=["--firm", "--issuer", "--merchant"],
+        help="Whose: a firm (frm-…), not needed while there is only one, an issuer (iss-…) or a merchant (mer-…)",
+    ),
+]
 
 
 @app.command
@@ -40,10 +47,7 @@ async def show(*, firm: FirmId = None) -> None:
     async with open_desk() as desk:
         found = await desk.firm(firm)
     say_fields({"firm": found.id, "name": found.name})
-    for field in msgspec.structs.fields(FirmSettings):
-        meta = next((part for part in get_args(field.type) if isinstance(part, msgspec.Meta)), None)
-        say(f"  {field.name} = {getattr(found.settings, field.name)!r}")
-        say(f"      {meta.description if meta else ''}")
+    say_settings(found.settings)
 
 
 @app.command(name="set")
@@ -53,12 +57,9 @@ async def set_settings(
     name: Annotated[str | None, Parameter(help="A new name for the firm")] = None,
 ) -> None:
     """Change a firm's settings. They hold everywhere within a second."""
-    pairs = dict(change.partition("=")[::2] for change in changes)
-    if not (pairs or name) or any("=" not in change for change in changes):
-        raise Failed("say what to change: name=value; `strongroom firms show` lists the names")
     async with open_desk() as desk:
         found = await desk.firm(firm)
-        await Firms(desk.db).change(operator(), found.id, {key: _value(text) for key, text in pairs.items()}, name=name)
+        await Firms(desk.db).change(operator(), found.id, read_changes(changes, name, "firms"), name=name)
     say(f"Changed {found.id}.")
 
 
@@ -77,8 +78,25 @@ async def wording(
     say(f"{template}: {text or CATALOGUE[template]}")
 
 
+def say_settings(settings: msgspec.Struct) -> None:
+    """Print every setting of a tenant with its meaning."""
+    for field in msgspec.structs.fields(settings):
+        meta = next((part for part in get_args(field.type) if isinstance(part, msgspec.Meta)), None)
+        held = getattr(settings, field.name)
+        say(f"  {field.name} = {held if isinstance(held, StrEnum) else repr(held)}")
+        say(f"      {meta.description if meta else ''}")
+
+
+def read_changes(changes: tuple[str, ...], name: str | None, command: str) -> dict[str, object]:
+    """Return what `name=value` texts change. Raise Failed when they change nothing or one has no value."""
+    pairs = dict(change.partition("=")[::2] for change in changes)
+    if not (pairs or name) or any("=" not in change for change in changes):
+        raise Failed(f"say what to change: name=value; `strongroom {command} show` lists the names")
+    return {key: _value(text) for key, text in pairs.items()}
+
+
 def _value(text: str) -> object:
-    """Read a value as it is typed: `none` is nothing, an object in JSON is itself, anything else is text."""
+    """Read a value as it is typed: `none` is nothing, an object or a list in JSON is itself, anything else is text."""
     if text == "none":
         return None
-    return msgspec.json.decode(text) if text.startswith("{") else text
+    return msgspec.json.decode(text) if text.startswith(("{", "[")) else text

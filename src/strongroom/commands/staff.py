@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from strongroom.access.staff import Staff
 from strongroom.commands.desk import ask_new_password, open_desk, operator, say, say_fields, say_table, show_time
-from strongroom.commands.firms import FirmId
+from strongroom.commands.firms import TenantId
 
 app = App(name="staff", help="Add, list and disable members of staff.")
 
@@ -20,12 +20,12 @@ async def create(
     name: Annotated[str, Parameter(help="The person's name")],
     email: Annotated[str, Parameter(help="Their e-mail address")],
     *,
-    firm: FirmId = None,
+    firm: TenantId = None,
 ) -> None:
     """Add a person. They choose a password at the prompt and scan the code with their authenticator app, now and only now."""
     async with open_desk() as desk:
-        found = await desk.firm(firm)
-        made = await Staff(desk.db, desk.vault).create(operator(), found.id, name, email, ask_new_password())
+        found = await desk.tenant(firm)
+        made = await Staff(desk.db, desk.vault).create(operator(), found, name, email, ask_new_password())
     uri = made.totp_uri.reveal()
     say_fields({"staff": made.id, "authenticator": uri})
     if sys.stdout.isatty():
@@ -33,17 +33,17 @@ async def create(
 
 
 @app.command(name="list")
-async def list_all(*, firm: FirmId = None) -> None:
+async def list_all(*, firm: TenantId = None) -> None:
     """List a firm's staff."""
     async with open_desk() as desk:
-        people = await Staff(desk.db, desk.vault).list_all((await desk.firm(firm)).id)
+        people = await Staff(desk.db, desk.vault).list_all(await desk.tenant(firm))
     rows = [(member.id, member.name, member.email, state, show_time(member.created_at)) for member, state in people]
     say_table(("staff", "name", "e-mail", "state", "added"), rows)
 
 
 @app.command
-async def disable(staff: Annotated[str, Parameter(help="The person (stf-…)")], *, firm: FirmId = None) -> None:
+async def disable(staff: Annotated[str, Parameter(help="The person (stf-…)")], *, firm: TenantId = None) -> None:
     """End a person's membership for good."""
     async with open_desk() as desk:
-        await Staff(desk.db, desk.vault).disable(operator(), (await desk.firm(firm)).id, staff)
+        await Staff(desk.db, desk.vault).disable(operator(), await desk.tenant(firm), staff)
     say(f"Disabled {staff}.")

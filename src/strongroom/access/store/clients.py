@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
+import msgspec
 
-from strongroom.access.model import ApiClient, ClientSecret, KnownClient, Scope
+from strongroom.access.model import ApiClient, ClientProfile, ClientSecret, KnownClient, Scope
 from strongroom.kit.db import Tx
 
 
@@ -21,11 +22,13 @@ async def add(
     scopes: Iterable[Scope],
     keys: dict[str, Any] | None,
     certificate_hash: bytes | None,
+    profile: ClientProfile | None,
 ) -> None:
     """Insert a client."""
     await tx.execute(
-        "INSERT INTO api_clients (firm_id, id, name, scopes, keys, certificate_hash) VALUES ($1, $2, $3, $4, $5::jsonb, $6)",
-        firm_id, client_id, name, sorted(scopes), json.dumps(keys) if keys else None, certificate_hash,
+        """INSERT INTO api_clients (firm_id, id, name, scopes, keys, certificate_hash, profile)
+           VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7::jsonb)""",
+        firm_id, client_id, name, sorted(scopes), json.dumps(keys) if keys else None, certificate_hash, _profile_text(profile),
     )  # fmt: skip
 
 
@@ -50,7 +53,7 @@ async def find_firm(tx: Tx, key_hash: bytes) -> str | None:
 async def find_known(tx: Tx, firm_id: str, client_id: str) -> KnownClient | None:
     """Return what is needed to judge the client's credentials: only secrets that are valid now."""
     row = await tx.fetchrow(
-        """SELECT c.scopes, c.keys::text AS keys, c.certificate_hash, app_now() AS read_at,
+        """SELECT c.scopes, c.keys::text AS keys, c.certificate_hash, c.profile::text AS profile, app_now() AS read_at,
                   array(SELECT s.secret_hash FROM client_secrets s WHERE s.firm_id = c.firm_id AND s.client_id = c.id
                         AND (s.expires_at IS NULL OR s.expires_at > app_now())) AS secret_hashes
            FROM api_clients c WHERE c.firm_id = $1 AND c.id = $2 AND c.disabled_at IS NULL""",
@@ -66,6 +69,7 @@ async def find_known(tx: Tx, firm_id: str, client_id: str) -> KnownClient | None
         json.loads(row["keys"]) if row["keys"] else None,
         row["certificate_hash"],
         row["read_at"],
+        _profile(row["profile"]),
     )
 
 
@@ -93,6 +97,15 @@ async def set_keys(tx: Tx, firm_id: str, client_id: str, keys: dict[str, Any]) -
     tag = await tx.execute(
         "UPDATE api_clients SET keys = $3::jsonb WHERE firm_id = $1 AND id = $2 AND disabled_at IS NULL AND keys IS NOT NULL",
         firm_id, client_id, json.dumps(keys),
+    )  # fmt: skip
+    return tag == "UPDATE 1"
+
+
+async def set_profile(tx: Tx, firm_id: str, client_id: str, profile: ClientProfile) -> bool:
+    """Replace the profile of a client."""
+    tag = await tx.execute(
+        "UPDATE api_clients SET profile = $3::jsonb WHERE firm_id = $1 AND id = $2 AND disabled_at IS NULL",
+        firm_id, client_id, _profile_text(profile),
     )  # fmt: skip
     return tag == "UPDATE 1"
 
@@ -166,7 +179,7 @@ async def forget_assertions(tx: Tx) -> int:
 async def _fetch(tx: Tx, firm_id: str, client_id: str | None) -> list[ApiClient]:
     rows = await tx.fetch(
         """SELECT firm_id, id, name, scopes, keys IS NOT NULL AS uses_keys, certificate_hash IS NOT NULL AS uses_certificate,
-                  created_at, disabled_at
+                  created_at, disabled_at, profile::text AS profile
            FROM api_clients WHERE firm_id = $1 AND ($2::text IS NULL OR id = $2) ORDER BY created_at, id""",
         firm_id, client_id,
     )  # fmt: skip
@@ -183,7 +196,16 @@ def _client(row: asyncpg.Record) -> ApiClient:
         row["uses_certificate"],
         row["created_at"],
         row["disabled_at"],
+        _profile(row["profile"]),
     )
+
+
+def _profile_text(profile: ClientProfile | None) -> str | None:
+    return msgspec.json.encode(profile).decode() if profile else None
+
+
+def _profile(text: str | None) -> ClientProfile | None:
+    return msgspec.json.decode(text, type=ClientProfile) if text else None
 
 
 def _scopes(names: Iterable[str]) -> frozenset[Scope]:

@@ -1,0 +1,163 @@
+"""Use cases over issuers: made, listed and changed by the operator; found by BankId, by card or by a hub's certificate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from strongroom.access.changes import changed_settings
+from strongroom.access.errors import BankIdTaken, CardRangeTaken
+from strongroom.access.issuer_model import CardPrefix, Issuer, IssuerSettings
+from strongroom.access.model import AuditTag
+from strongroom.access.store import issuers as store
+from strongroom.kit import audit
+from strongroom.kit.crypto import Secret
+from strongroom.kit.db import Database, Tx
+from strongroom.kit.errors import Invalid, NotFound
+from strongroom.kit.ids import is_id, new_id
+from strongroom.kit.recent import Recent
+
+_ALL = "all"
+_LONGEST_PREFIX, _SHORTEST_PREFIX = 12, 4
+_MAX_BANK_ID = 2**31 - 1
+
+
+class Issuers:
+    """Use cases over issuers."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._recent: Recent[str, Issuer] = Recent()
+        self._bank_ids: Recent[int, str] = Recent()
+        self._hubs: Recent[bytes, tuple[str, ...]] = Recent()
+        self._ranges: Recent[str, dict[str, str]] = Recent()
+
+    async def create(
+        self, actor: str, name: str, bank_id: int, card_prefixes: Sequence[str] = (), settings: IssuerSettings | None = None
+    ) -> Issuer:
+        """Make an issuer with its BankId and its cards' first 4 to 12 digits. Raise BankIdTaken, CardRangeTaken or Invalid."""
+        _check_prefixes(card_prefixes)
+        if not 0 < bank_id <= _MAX_BANK_ID:
+            raise Invalid("A BankId is a positive whole number")
+        issuer_id, chosen = new_id("iss"), settings or IssuerSettings()
+        async with self._db.transaction(issuer_id) as tx:
+            if not await store.add(tx, issuer_id, bank_id, name, chosen):
+                raise BankIdTaken
+            await self._give_ranges(tx, issuer_id, card_prefixes)
+            await store.set_hubs(tx, issuer_id, map(bytes.fromhex, chosen.hub_certificate_hashes))
+            await audit.record(tx, issuer_id, actor, AuditTag.ISSUER_CREATED, issuer_id, {"bank_id": bank_id})
+        self._ranges.drop(_ALL)
+        return await self.get(issuer_id)
+
+    async def get(self, issuer_id: str) -> Issuer:
+        """Return an issuer as it was at most half a second ago. Raise NotFound."""
+        if held := self._recent.find(issuer_id):
+            return held
+        if not is_id(issuer_id):
+            raise NotFound
+        began_at = time.monotonic()
+        async with self._db.transaction(issuer_id) as tx:
+            issuer = await store.find(tx, issuer_id)
+        if issuer is None:
+            raise NotFound
+        self._recent.keep(issuer_id, issuer, began_at)
+        return issuer
+
+    async def find_by_bank_id(self, bank_id: int) -> Issuer | None:
+        """Return the issuer of a BankId."""
+        issuer_id = self._bank_ids.find(bank_id)
+        if issuer_id is None:
+            if not 0 < bank_id <= _MAX_BANK_ID:
+                return None
+            began_at = time.monotonic()
+            async with self._db.reading() as tx:
+                issuer_id = await store.find_by_bank_id(tx, bank_id)
+            if issuer_id is None:
+                return None
+            self._bank_ids.keep(bank_id, issuer_id, began_at)
+        return await self.get(issuer_id)
+
+    async def find_id_by_pan(self, pan: Secret) -> str | None:
+        """Return the id of the issuer of a card: the one with the longest prefix that fits."""
+        ranges = self._ranges.find(_ALL)
+        if ranges is None:
+            began_at = time.monotonic()
+            async with self._db.reading() as tx:
+                ranges = await store.read_card_ranges(tx)
+            self._ranges.keep(_ALL, ranges, began_at)
+        digits = pan.reveal()
+        lengths = range(_LONGEST_PREFIX, _SHORTEST_PREFIX - 1, -1)
+        return next((ranges[digits[:length]] for length in lengths if digits[:length] in ranges), None)
+
+    async def find_by_pan(self, pan: Secret) -> Issuer | None:
+        """Return the issuer of a card."""
+        issuer_id = await self.find_id_by_pan(pan)
+        return await self.get(issuer_id) if issuer_id else None
+
+    async def find_by_hub(self, certificate_hash: bytes) -> tuple[Issuer, ...]:
+        """Return the issuers whose service the hub with this certificate (SHA-256) may call; empty for everybody else."""
+        held = self._hubs.find(certificate_hash)
+        if held is None:
+            began_at = time.monotonic()
+            async with self._db.reading() as tx:
+                held = tuple(await store.find_by_hub(tx, certificate_hash))
+            self._hubs.keep(certificate_hash, held, began_at)
+        return tuple([await self.get(issuer_id) for issuer_id in held])
+
+    async def change(self, actor: str, issuer_id: str, changes: Mapping[str, Any], *, name: str | None = None) -> Issuer:
+        """Change some settings, and the name if given. Raise NotFound, or Invalid that names what cannot be accepted."""
+        await self.get(issuer_id)
+        async with self._db.transaction(issuer_id) as tx:
+            issuer = await store.find(tx, issuer_id, for_update=True)
+            if issuer is None:
+                raise NotFound
+            settings = changed_settings(issuer.settings, changes)
+            await store.change(tx, issuer_id, name or issuer.name, settings)
+            await store.set_hubs(tx, issuer_id, map(bytes.fromhex, settings.hub_certificate_hashes))
+            detail = {"changed": sorted([*changes, *(["name"] if name else [])])}
+            await audit.record(tx, issuer_id, actor, AuditTag.ISSUER_CHANGED, issuer_id, detail)
+        self._recent.drop(issuer_id)
+        return await self.get(issuer_id)
+
+    async def add_card_ranges(self, actor: str, issuer_id: str, prefixes: Sequence[str]) -> Issuer:
+        """Give card prefixes to an issuer. Raise NotFound, CardRangeTaken or Invalid."""
+        _check_prefixes(prefixes)
+        return await self._change_ranges(actor, issuer_id, "added", prefixes)
+
+    async def remove_card_ranges(self, actor: str, issuer_id: str, prefixes: Sequence[str]) -> Issuer:
+        """Take card prefixes from an issuer. Raise NotFound."""
+        return await self._change_ranges(actor, issuer_id, "removed", prefixes)
+
+    async def _change_ranges(self, actor: str, issuer_id: str, what: str, prefixes: Sequence[str]) -> Issuer:
+        await self.get(issuer_id)
+        async with self._db.transaction(issuer_id) as tx:
+            if what == "added":
+                await self._give_ranges(tx, issuer_id, prefixes)
+            elif await store.remove_card_ranges(tx, issuer_id, prefixes) < len(set(prefixes)):
+                raise NotFound
+            detail = {f"card_prefixes_{what}": sorted(prefixes)}
+            await audit.record(tx, issuer_id, actor, AuditTag.ISSUER_CHANGED, issuer_id, detail)
+        self._recent.drop(issuer_id)
+        self._ranges.drop(_ALL)
+        return await self.get(issuer_id)
+
+    async def _give_ranges(self, tx: Tx, issuer_id: str, prefixes: Sequence[str]) -> None:
+        if taken := await store.add_card_ranges(tx, issuer_id, prefixes):
+            raise CardRangeTaken(f"Another issuer has the cards that begin with {taken[0]}")
+
+
+async def list_issuers(worker_db: Database) -> list[Issuer]:
+    """Return every issuer, oldest first; needs the worker's role, because the application sees one tenant at a time."""
+    async with worker_db.transaction() as tx:
+        return await store.find_all(tx)
+
+
+def _check_prefixes(prefixes: Sequence[str]) -> None:
+    """Raise Invalid unless each is 4 to 12 digits."""
+    try:
+        msgspec.convert(list(prefixes), list[CardPrefix])
+    except msgspec.ValidationError:
+        raise Invalid("A card range is the first 4 to 12 digits of its cards") from None
