@@ -15,6 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from strongroom.access import api as access_api
 from strongroom.access.api import AccessApi
+from strongroom.access.clients import is_printed_client_there
 from strongroom.access.guard import Guard, refuse_undeclared
 from strongroom.apidoc.pages import STATE as API_DOC
 from strongroom.apidoc.pages import ApiDoc
@@ -33,7 +34,8 @@ from strongroom.portal.routes import make_router
 from strongroom.portal.views.paying import Provider, Role
 from strongroom.portal.visit import STATE as PORTAL
 from strongroom.portal.visit import Portal
-from strongroom.settings import Settings
+from strongroom.safetoken import passport
+from strongroom.settings import Settings, SettingsError
 from strongroom.webhooks import api as webhook_api
 from strongroom.wiring import House, build
 
@@ -66,12 +68,13 @@ def make_app(house: House) -> Litestar:
     pages, doc = Pages(), ApiDoc(over_https=house.settings.is_https)
     api = [
         *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(), *webhook_api.routes(),
+        *passport.routes(),
     ]  # fmt: skip
     app = Litestar(
         route_handlers=[
             *tell_methods(api), *api, live, ready, metrics, make_router(pages), *doc.routes(),
         ],
-        guards=[Guard(house.tokens)],
+        guards=[Guard(house.tokens, house.authentication)],
         exception_handlers=exception_handlers(),
         state=State({**_state(house, pages), API_DOC: doc}),
         openapi_config=None,
@@ -111,6 +114,7 @@ def _state(house: House, pages: Pages) -> dict[str, Any]:
             house.db, house.vault, house.cases, house.customers, house.customer_changes, house.requests,
             house.account_requests, house.authentications, house.grants, house.receiving,
         ),
+        passport.STATE: passport.PassportApi(house.authentication, house.passport, house.signing_keys),
         PORTAL: Portal(_doors(house), pages),
         webhook_api.STATE: webhook_api.WebhooksApi(house.vault, house.endpoints, house.events),
     }  # fmt: skip
@@ -155,9 +159,16 @@ async def opened(settings: Settings) -> AsyncIterator[House]:
         if settings.is_production:
             async with house.db.transaction() as tx:
                 await refuse_moved_clock(tx)
+            await refuse_printed_client(house)
         yield house
     finally:
         await house.close()
+
+
+async def refuse_printed_client(house: House) -> None:
+    """Raise SettingsError when the database has the client whose secret everybody can read; production calls this."""
+    if await is_printed_client_there(house.db, house.vault):
+        raise SettingsError(["the database has the client whose secret Safe Token's document prints: begin with an empty one"])
 
 
 async def serve(settings: Settings) -> None:

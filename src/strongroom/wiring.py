@@ -10,6 +10,7 @@ from strongroom.access.clients import Clients
 from strongroom.access.firms import Firms
 from strongroom.access.issuers import Issuers
 from strongroom.access.merchants import Merchants
+from strongroom.access.passport import Passport
 from strongroom.access.sessions import Sessions
 from strongroom.access.signing_keys import SigningKeys
 from strongroom.access.staff import Staff
@@ -103,6 +104,7 @@ class House:
     issuers: Issuers
     merchants: Merchants
     signing_keys: SigningKeys
+    passport: Passport
     clients: Clients
     tokens: Tokens
     authentication: ClientAuthentication
@@ -147,6 +149,7 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
     """Join the use cases over what keeps their state."""
     firms, sessions, events = Firms(db), Sessions(db, vault), Events(db, vault)
     messages, texts = Messages(vault), Texts()
+    tokens, signing_keys = Tokens(db, vault), SigningKeys(db, vault)
     customers = Customers(db, vault)
     results = Results(customers)
     payment_moves = PaymentMoves(results, events)
@@ -169,10 +172,11 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         firms=firms,
         issuers=Issuers(db),
         merchants=Merchants(db),
-        signing_keys=SigningKeys(db, vault),
+        signing_keys=signing_keys,
         clients=Clients(db, vault),
-        tokens=Tokens(db, vault),
-        authentication=ClientAuthentication(db, vault, settings.base_url),
+        tokens=tokens,
+        authentication=ClientAuthentication(db, vault, settings.base_url, allow_printed=not settings.is_production),
+        passport=Passport(db, vault, tokens, signing_keys, settings.base_url),
         staff=Staff(db, vault),
         sessions=sessions,
         events=events,

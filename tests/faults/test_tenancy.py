@@ -54,6 +54,10 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {"grant_type": "client_credentials", "client_id": ID, "client_secret": SECRET},
         {"grant_type": "client_credentials", **AS_CLIENT, "scope": ID},
     ],
+    "POST /passport/oauth/token": [
+        {"grant_type": "client_credentials", "client_id": ID, "client_secret": SECRET},
+        {"grant_type": "client_credentials", **AS_CLIENT},
+    ],
     "POST /oauth/revoke": [{"client_id": ID, "client_secret": SECRET, "token": ID}, {**AS_CLIENT, "token": ID}],
     "POST /oauth/introspect": [{"client_id": ID, "client_secret": SECRET, "token": ID}, {**AS_CLIENT, "token": ID}],
     "POST /api/1.0/cases": [{"caseRef": ID, "customers": [PERSON]}],
@@ -470,8 +474,10 @@ async def test_a_session_of_two_firms_shows_each_what_is_theirs_and_a_grant_one_
 
 
 FENCED = """
-SELECT c.relname AS name, (SELECT attname FROM pg_attribute a WHERE a.attrelid = c.oid AND attname IN ('firm_id', 'tenant_id'))
-  AS tenant FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relforcerowsecurity ORDER BY 1
+SELECT c.relname AS name, (SELECT attname FROM pg_attribute a WHERE a.attrelid = c.oid
+    AND attname IN ('firm_id', 'tenant_id', 'issuer_id', 'merchant_id')
+    ORDER BY array_position(ARRAY['firm_id', 'tenant_id', 'issuer_id', 'merchant_id'], attname::text) LIMIT 1) AS tenant
+FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relforcerowsecurity ORDER BY 1
 """
 STATEMENTS: dict[str, Callable[[str, str], str]] = {
     "SELECT": lambda table, tenant: f"SELECT {tenant} FROM {table}",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address
 
 from strongroom.access.assertions import Assertion, BadAssertion, verify_assertion
-from strongroom.access.clients import client_key_hash, secret_hash
+from strongroom.access.clients import PRINTED_CLIENT_ID, client_key_hash, secret_hash
 from strongroom.access.errors import InvalidClient
 from strongroom.access.model import Credentials, KnownClient, TenantKind
 from strongroom.access.store import clients as store
@@ -25,15 +25,16 @@ _NO_HASH = bytes(64)
 
 
 class ClientAuthentication:
-    """Judges credentials.
+    """Judges credentials. The client whose secret the public document prints counts only where it is allowed.
 
     Only failures are counted: a secret of 256 bits needs no shield against guessing, and a count of every attempt would let
     strangers lock a firm out. When the count cannot be kept, the answer is no.
     """
 
-    def __init__(self, db: Database, vault: Vault, base_url: str) -> None:
+    def __init__(self, db: Database, vault: Vault, base_url: str, *, allow_printed: bool = False) -> None:
         self._db = db
         self._vault = vault
+        self._refused = frozenset() if allow_printed else frozenset({PRINTED_CLIENT_ID})
         self._audiences = (base_url, f"{base_url}/", f"{base_url}/token")
         self._recent: Recent[str, KnownClient] = Recent()
 
@@ -97,6 +98,7 @@ class ClientAuthentication:
         began_at = time.monotonic()
         async with self._db.transaction() as tx:
             firm_id = await store.find_firm(tx, client_key_hash(self._vault, client_id))
+        firm_id = None if client_id in self._refused else firm_id
         async with self._db.transaction(firm_id or _NO_FIRM) as tx:
             known = await store.find_known(tx, firm_id or _NO_FIRM, client_id)
         if known is None:

@@ -40,6 +40,12 @@ def secret_hash(vault: Vault, client_id: str, secret: Secret) -> bytes:
     return vault.hash("client secret", client_id, secret.reveal())
 
 
+async def is_printed_client_there(db: Database, vault: Vault) -> bool:
+    """True when the database has the client whose secret everybody can read; production refuses to start."""
+    async with db.reading() as tx:
+        return await store.find_firm(tx, client_key_hash(vault, PRINTED_CLIENT_ID)) is not None
+
+
 class Clients:
     """Use cases over API clients."""
 

@@ -18,7 +18,7 @@ from strongroom.kit.ids import new_id, new_secret
 from strongroom.kit.recent import Recent
 from strongroom.kit.vault import Vault
 
-_MAX_LENGTH = 100
+_MAX_LENGTH = 2048  # signed ones have about 1,000 characters, ours without a meaning 43
 
 
 class Tokens:
@@ -40,6 +40,16 @@ class Tokens:
         )
         await self._group.submit(client.firm_id, row)
         return token
+
+    async def record(
+        self, client: KnownClient, token_id: str, token: Secret, scopes: frozenset[Scope], lifetime_seconds: int
+    ) -> None:
+        """Make a token that was signed elsewhere count, like one of ours."""
+        row = store.NewToken(
+            self._hash(token.reveal()), token_id, client.id, "issued", None, " ".join(sorted(scopes)),
+            client.certificate_hash, lifetime_seconds,
+        )  # fmt: skip
+        await self._group.submit(client.firm_id, row)
 
     async def create_static(
         self, actor: str, firm_id: str, client_id: str, name: str, scopes: Iterable[Scope], *, lifetime_seconds: int | None = None
