@@ -144,7 +144,7 @@ CREATE TABLE public.challenges (
     superseded_at timestamp with time zone,
     used_at timestamp with time zone,
     CONSTRAINT challenges_check CHECK ((attempts <= max_attempts)),
-    CONSTRAINT challenges_purpose_check CHECK ((purpose = ANY (ARRAY['login'::text, 'share'::text])))
+    CONSTRAINT challenges_purpose_check CHECK ((purpose = ANY (ARRAY['login'::text, 'share'::text, 'purchase'::text, 'issuer'::text])))
 );
 ALTER TABLE ONLY public.challenges FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.client_assertions (
@@ -230,6 +230,13 @@ CREATE TABLE public.firms (
     CONSTRAINT firms_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 140)))
 );
 ALTER TABLE ONLY public.firms FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.forwarded_codes (
+    issuer_id text NOT NULL,
+    code_hash bytea NOT NULL,
+    purchase_id text NOT NULL,
+    created_at timestamp with time zone DEFAULT public.app_now() NOT NULL
+);
+ALTER TABLE ONLY public.forwarded_codes FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.grant_handles (
     firm_id text NOT NULL,
     handle_hash bytea NOT NULL,
@@ -431,6 +438,63 @@ CREATE TABLE public.portal_sessions (
     ended_at timestamp with time zone,
     CONSTRAINT portal_sessions_kind_check CHECK ((kind = ANY (ARRAY['code'::text, 'grant'::text])))
 );
+CREATE TABLE public.purchase_references (
+    tenant_id text NOT NULL,
+    client_id text NOT NULL,
+    reference_hash bytea NOT NULL,
+    fingerprint_hash bytea NOT NULL,
+    purchase_id text NOT NULL,
+    created_at timestamp with time zone DEFAULT public.app_now() NOT NULL
+);
+ALTER TABLE ONLY public.purchase_references FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.purchases (
+    issuer_id text NOT NULL,
+    id text NOT NULL,
+    state text DEFAULT 'asking'::text NOT NULL,
+    merchant_id text NOT NULL,
+    client_id text NOT NULL,
+    reference text NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    payee text NOT NULL,
+    channel text NOT NULL,
+    card_hash bytea NOT NULL,
+    card_shown text NOT NULL,
+    card_reference text NOT NULL,
+    judge text,
+    challenge_id text,
+    cardholder_id text,
+    user_id_sealed bytea,
+    user_hash bytea,
+    phone_sealed bytea,
+    phone_shown text,
+    token_type text,
+    linking text,
+    prompt text,
+    question text,
+    attempts integer DEFAULT 0 NOT NULL,
+    attempts_left integer DEFAULT 5 NOT NULL,
+    resends integer DEFAULT 0 NOT NULL,
+    code text,
+    proof_id text NOT NULL,
+    proof_reference_hash bytea,
+    proof_used_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    claimed_at timestamp with time zone DEFAULT public.app_now(),
+    expires_at timestamp with time zone NOT NULL,
+    authenticated_at timestamp with time zone,
+    CONSTRAINT purchases_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT purchases_channel_check CHECK ((channel ~ '^[A-Z_]{1,20}$'::text)),
+    CONSTRAINT purchases_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+    CONSTRAINT purchases_judge_check CHECK ((judge = ANY (ARRAY['card'::text, 'code'::text, 'issuer'::text]))),
+    CONSTRAINT purchases_linking_check CHECK ((linking = ANY (ARRAY['code'::text, 'server'::text]))),
+    CONSTRAINT purchases_payee_check CHECK (((char_length(payee) >= 1) AND (char_length(payee) <= 60))),
+    CONSTRAINT purchases_reference_check CHECK (((char_length(reference) >= 1) AND (char_length(reference) <= 64))),
+    CONSTRAINT purchases_state_check CHECK ((state = ANY (ARRAY['asking'::text, 'pending'::text, 'judging'::text, 'rejected'::text, 'authenticated'::text, 'locked'::text, 'failed'::text, 'expired'::text]))),
+    CONSTRAINT purchases_token_type_check CHECK ((token_type = ANY (ARRAY['1'::text, '2'::text])))
+);
+ALTER TABLE ONLY public.purchases FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.rate_windows (
     name text NOT NULL,
     key_hash bytea NOT NULL,
@@ -674,6 +738,8 @@ ALTER TABLE ONLY public.directory
     ADD CONSTRAINT directory_pkey PRIMARY KEY (kind, key_hash, tenant_id, object_id);
 ALTER TABLE ONLY public.firms
     ADD CONSTRAINT firms_pkey PRIMARY KEY (firm_id);
+ALTER TABLE ONLY public.forwarded_codes
+    ADD CONSTRAINT forwarded_codes_pkey PRIMARY KEY (issuer_id, code_hash);
 ALTER TABLE ONLY public.grant_handles
     ADD CONSTRAINT grant_handles_pkey PRIMARY KEY (firm_id, handle_hash);
 ALTER TABLE ONLY public.heartbeats
@@ -712,6 +778,10 @@ ALTER TABLE ONLY public.portal_sessions
     ADD CONSTRAINT portal_sessions_id_key UNIQUE (id);
 ALTER TABLE ONLY public.portal_sessions
     ADD CONSTRAINT portal_sessions_pkey PRIMARY KEY (session_hash);
+ALTER TABLE ONLY public.purchase_references
+    ADD CONSTRAINT purchase_references_pkey PRIMARY KEY (tenant_id, client_id, reference_hash);
+ALTER TABLE ONLY public.purchases
+    ADD CONSTRAINT purchases_pkey PRIMARY KEY (issuer_id, id);
 ALTER TABLE ONLY public.rate_windows
     ADD CONSTRAINT rate_windows_pkey PRIMARY KEY (name, key_hash, window_start);
 ALTER TABLE ONLY public.receiving_accounts
@@ -762,6 +832,7 @@ CREATE UNIQUE INDEX credit_requests_open_reference ON public.credit_requests USI
 CREATE INDEX credit_requests_slow ON public.credit_requests USING btree (submitted_at) WHERE ((state = 'processing'::text) AND (delayed_at IS NULL));
 CREATE INDEX customers_by_case ON public.customers USING btree (firm_id, case_id, "position");
 CREATE INDEX directory_by_object ON public.directory USING btree (tenant_id, object_id);
+CREATE INDEX forwarded_codes_by_age ON public.forwarded_codes USING btree (created_at);
 CREATE INDEX grant_handles_by_grant ON public.grant_handles USING btree (firm_id, grant_hash);
 CREATE INDEX hosted_logins_by_age ON public.hosted_logins USING btree (created_at);
 CREATE INDEX hosted_logins_due ON public.hosted_logins USING btree (dispatch_due_at) WHERE (dispatch_due_at IS NOT NULL);
@@ -779,6 +850,10 @@ CREATE UNIQUE INDEX payments_instruction ON public.payments USING btree (firm_id
 CREATE UNIQUE INDEX payments_one_live ON public.payments USING btree (firm_id, request_id) WHERE (state <> ALL (ARRAY['declined'::text, 'abandoned'::text, 'closed'::text, 'failed'::text, 'rejected'::text, 'sent_back'::text]));
 CREATE INDEX portal_session_records_by_customer ON public.portal_session_records USING btree (firm_id, customer_id);
 CREATE INDEX portal_sessions_by_age ON public.portal_sessions USING btree (created_at);
+CREATE INDEX purchases_claimed ON public.purchases USING btree (claimed_at) WHERE (state = ANY (ARRAY['asking'::text, 'judging'::text]));
+CREATE INDEX purchases_of_issuer ON public.purchases USING btree (issuer_id, created_at DESC, id DESC);
+CREATE INDEX purchases_of_merchant ON public.purchases USING btree (merchant_id, created_at DESC, id DESC);
+CREATE INDEX purchases_open ON public.purchases USING btree (expires_at) WHERE (state = ANY (ARRAY['pending'::text, 'rejected'::text]));
 CREATE INDEX rate_windows_by_age ON public.rate_windows USING btree (window_start);
 CREATE UNIQUE INDEX receiving_accounts_one_default ON public.receiving_accounts USING btree (firm_id) WHERE (is_default AND (state = 'approved'::text));
 CREATE UNIQUE INDEX reviews_one_open ON public.reviews USING btree (firm_id, subject_id, reason) WHERE (resolved_at IS NULL);
@@ -837,16 +912,20 @@ ALTER TABLE public.client_secrets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.credit_requests ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.firms ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.forwarded_codes ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.grant_handles ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.history ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.hosted_logins ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.issuers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.login_grants ENABLE ROW LEVEL SECURITY;
+CREATE POLICY merchant ON public.purchases FOR SELECT USING ((merchant_id = public.app_tenant()));
 ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.message_texts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.purchase_references ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.purchases ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.receiving_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.reviews ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.shares ENABLE ROW LEVEL SECURITY;
@@ -865,6 +944,7 @@ CREATE POLICY tenant ON public.client_secrets USING ((firm_id = public.app_tenan
 CREATE POLICY tenant ON public.credit_requests USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.customers USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.firms USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
+CREATE POLICY tenant ON public.forwarded_codes USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
 CREATE POLICY tenant ON public.grant_handles USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.history USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.hosted_logins USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
@@ -875,6 +955,8 @@ CREATE POLICY tenant ON public.merchants USING ((merchant_id = public.app_tenant
 CREATE POLICY tenant ON public.message_texts USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.messages USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.payments USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
+CREATE POLICY tenant ON public.purchase_references USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
+CREATE POLICY tenant ON public.purchases USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
 CREATE POLICY tenant ON public.receiving_accounts USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.reviews USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.shares USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
@@ -905,6 +987,7 @@ CREATE POLICY worker ON public.client_assertions TO strongroom_worker USING (tru
 CREATE POLICY worker ON public.credit_requests TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.customers TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.firms TO strongroom_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON public.forwarded_codes TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.grant_handles TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.history TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.hosted_logins TO strongroom_worker USING (true) WITH CHECK (true);
@@ -915,6 +998,7 @@ CREATE POLICY worker ON public.merchants TO strongroom_worker USING (true) WITH 
 CREATE POLICY worker ON public.message_texts TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.messages TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.payments TO strongroom_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON public.purchases TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.receiving_accounts TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.reviews TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.shares TO strongroom_worker USING (true) WITH CHECK (true);
@@ -958,6 +1042,8 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.directory TO strongroom_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.directory TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.firms TO strongroom_app;
 GRANT SELECT ON TABLE public.firms TO strongroom_worker;
+GRANT SELECT,INSERT,DELETE ON TABLE public.forwarded_codes TO strongroom_app;
+GRANT SELECT,DELETE ON TABLE public.forwarded_codes TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE ON TABLE public.grant_handles TO strongroom_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.grant_handles TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.heartbeats TO strongroom_app;
@@ -992,6 +1078,9 @@ GRANT SELECT,INSERT ON TABLE public.portal_session_records TO strongroom_app;
 GRANT SELECT,DELETE ON TABLE public.portal_session_records TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.portal_sessions TO strongroom_app;
 GRANT SELECT,DELETE ON TABLE public.portal_sessions TO strongroom_worker;
+GRANT SELECT,INSERT ON TABLE public.purchase_references TO strongroom_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.purchases TO strongroom_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.purchases TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rate_windows TO strongroom_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.rate_windows TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.receiving_accounts TO strongroom_app;

@@ -10,9 +10,11 @@ import pytest
 
 from strongroom.funds import states
 from strongroom.kit.machine import Machine
+from strongroom.sca.purchasing import states as purchase_states
 
 FOLDER = Path(__file__).parents[2] / "docs" / "states"
-MACHINES = {name: value for name, value in vars(states).items() if isinstance(value, Machine)}
+MODULES = (states, purchase_states)
+MACHINES = {name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Machine)}
 
 
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda machine: machine.name)

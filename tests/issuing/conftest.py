@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from strongroom.issuing.model import Policy, Protocol
+from strongroom.access.issuer_model import RemoteProtocol
+from strongroom.issuing.model import Policy
 from strongroom.issuing.port import RemoteIssuer
 from strongroom.issuing.registry import RemoteIssuers
 from tests.issuing.foreign_issuer import ForeignIssuer, open_issuer
@@ -47,13 +48,13 @@ async def lines(pki: Pki, issuer: ForeignIssuer, clock: Clock) -> AsyncIterator[
     await one.close()
 
 
-@pytest.fixture(params=[Protocol.REST_XML, Protocol.REST_JSON])
-def protocol(request: pytest.FixtureRequest) -> Protocol:
+@pytest.fixture(params=[RemoteProtocol.REST_XML, RemoteProtocol.REST_JSON])
+def protocol(request: pytest.FixtureRequest) -> RemoteProtocol:
     return request.param
 
 
 @pytest.fixture
-def policy(issuer: ForeignIssuer, protocol: Protocol) -> Policy:
+def policy(issuer: ForeignIssuer, protocol: RemoteProtocol) -> Policy:
     return Policy("iss-1", issuer.url, protocol)
 
 

@@ -4,33 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Self
+
+from strongroom.access.issuer_model import Issuer, MessageSecurity, ReliableVersion, RemoteProtocol, SmsBy
 
 LIMIT_SECONDS = 3.0  # in all: the industry's hard limit for a question in the middle of a purchase
-
-
-class Protocol(StrEnum):
-    """The wire form."""
-
-    REST_XML = "rest_xml"
-    REST_JSON = "rest_json"
-    SOAP = "soap"
-
-
-class Security(StrEnum):
-    """What WS-Security signs, on SOAP."""
-
-    OFF = "off"
-    TIMESTAMP = "timestamp"  # Timestamp, Action and To: for services that cannot canonicalise the contract's namespaces
-    BODY = "body"
-
-
-class Reliability(StrEnum):
-    """Which WS-ReliableMessaging is spoken, on SOAP."""
-
-    NONE = "none"
-    RM_1_0 = "1.0"
-    RM_1_1 = "1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +17,29 @@ class Policy:
 
     issuer_id: str
     url: str
-    protocol: Protocol = Protocol.REST_XML
-    security: Security = Security.OFF
-    reliability: Reliability = Reliability.NONE
+    protocol: RemoteProtocol = RemoteProtocol.REST_XML
+    security: MessageSecurity = MessageSecurity.OFF
+    reliability: ReliableVersion = ReliableVersion.NONE
     allow_sha256: bool = False
     sends_sms: bool = False  # ValidateCard makes the issuer send a text message, so that asking twice may send two
     pinned: frozenset[bytes] = frozenset()  # SHA-256 of the certificates that the service may show; none: any trusted one
-    signing_certificate: str | None = None  # PEM of the key that signs the issuer's answers
+    signers: frozenset[bytes] = frozenset()  # SHA-256 of the certificates that may sign its answers
+
+    @classmethod
+    def of(cls, issuer: Issuer) -> Self:
+        """Return the policy that an issuer's settings say."""
+        chosen = issuer.settings
+        return cls(
+            issuer.id,
+            chosen.remote_url,
+            chosen.remote_protocol,
+            chosen.ws_security,
+            chosen.reliable,
+            chosen.allow_sha256,
+            chosen.sms_by is SmsBy.ISSUER,
+            frozenset(map(bytes.fromhex, chosen.remote_certificate_hashes)),
+            frozenset(map(bytes.fromhex, chosen.remote_signer_hashes)),
+        )
 
 
 class Deadline:

@@ -25,13 +25,16 @@ class Template(StrEnum):
     REQUEST_LINK = "request_link"
     LOGIN_CODE = "login_code"
     PHONE_CHANGED = "phone_changed"
+    PURCHASE_CODE = "purchase_code"
 
 
 PLACEHOLDERS: Mapping[Template, frozenset[str]] = {
     Template.REQUEST_LINK: frozenset({"firm", "link"}),
     Template.LOGIN_CODE: frozenset({"code", "firm", "host"}),
     Template.PHONE_CHANGED: frozenset({"firm"}),
+    Template.PURCHASE_CODE: frozenset({"code", "amount", "payee", "firm"}),
 }
+_WITH_CODE = {Template.LOGIN_CODE, Template.PURCHASE_CODE}
 _LAST_LINE = "@{host} #{code}"  # browsers offer the code only on that host
 
 
@@ -84,7 +87,7 @@ def check_wording(template: Template, wording: str) -> None:
             template is Template.REQUEST_LINK and bool(_FORBIDDEN_WITH_LINK.search(wording)),
             "must not speak of banks, accounts, payments or amounts beside a link",
         ),
-        (template is Template.LOGIN_CODE and not wording.startswith("{code}"), "must begin with {code}"),
+        (template in _WITH_CODE and not wording.startswith("{code}"), "must begin with {code}"),
         (
             template is Template.LOGIN_CODE and wording.splitlines()[-1:] != [_LAST_LINE],
             f"must end with the line {_LAST_LINE}",

@@ -17,6 +17,8 @@ class Purpose(StrEnum):
 
     LOGIN = "login"
     SHARE = "share"
+    PURCHASE = "purchase"
+    ISSUER = "issuer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from strongroom.access.issuer_model import RemoteProtocol
 from strongroom.issuing.connectors import rest_payloads as payloads
 from strongroom.issuing.connectors.rest_payloads import Unreadable
-from strongroom.issuing.model import Deadline, Policy, Protocol
+from strongroom.issuing.model import Deadline, Policy
 from strongroom.issuing.port import CardPrompt, CardRefused, IssuerCode, IssuerSilent, IssuerUnavailable, Verdict
 from strongroom.issuing.transport import CLIENT_FAULTS, OK, SERVER_FAULTS, Answer, Transport
 from strongroom.kit.crypto import Secret
@@ -21,7 +22,7 @@ class RestConnector:
     def __init__(self, transport: Transport, policy: Policy) -> None:
         self._transport = transport
         self._policy = policy
-        self._is_json = policy.protocol is Protocol.REST_JSON
+        self._is_json = policy.protocol is RemoteProtocol.REST_JSON
 
     async def validate_card(self, pan: Secret, deadline: Deadline) -> CardPrompt | CardRefused:
         """Ask whether the card has a token. Raise IssuerUnavailable or IssuerSilent."""
