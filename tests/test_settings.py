@@ -106,6 +106,20 @@ def test_a_certificate_for_calling_issuers_needs_its_key():
     assert "ISSUING_KEY" in faults_of(DEVELOPMENT | {"STRONGROOM_ISSUING_CERTIFICATE": "hub.pem"})
 
 
+@pytest.mark.parametrize("name", ["STRONGROOM_TLS_PORT", "STRONGROOM_WORKER_METRICS_PORT"])
+def test_a_port_that_may_be_left_out_is_a_port_when_it_is_given(name: str):
+    tls = {f"STRONGROOM_TLS_{one}": "/some/file.pem" for one in ("CERTIFICATE", "KEY", "CLIENT_CA")}
+    with_port = load_settings(DEVELOPMENT | tls | {"STRONGROOM_TLS_PORT": "8443", name: "9443"})
+    assert 9443 in (with_port.tls_port, with_port.worker_metrics_port)
+    with pytest.raises(SettingsError, match="cannot be used"):
+        load_settings(DEVELOPMENT | tls | {"STRONGROOM_TLS_PORT": "8443", name: "0"})
+
+
+def test_the_listener_for_mutual_tls_needs_all_its_files():
+    with pytest.raises(SettingsError, match="TLS_KEY is missing"):
+        load_settings(DEVELOPMENT | {"STRONGROOM_TLS_PORT": "8443", "STRONGROOM_TLS_CERTIFICATE": "/some/file.pem"})
+
+
 def test_issuers_hosts_are_separated_by_commas():
     hosts = load_settings(DEVELOPMENT | {"STRONGROOM_ISSUING_HOSTS": "Issuer.example, isas.bank.example:8443,"}).issuer_hosts
     assert hosts == {"issuer.example", "isas.bank.example:8443"}

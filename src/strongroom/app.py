@@ -26,6 +26,7 @@ from strongroom.funds.api import requests as request_api
 from strongroom.kit.clock import refuse_moved_clock
 from strongroom.kit.edge import Edge
 from strongroom.kit.http import Front
+from strongroom.kit.listener import CertificateFiles, CertifiedProtocol, Follower, Rotation, Servers
 from strongroom.kit.metrics import exposition
 from strongroom.kit.problems import exception_handlers
 from strongroom.portal.doors import Doors, Site
@@ -174,21 +175,46 @@ async def refuse_printed_client(house: House) -> None:
 async def serve(settings: Settings) -> None:
     """Serve until told to stop; requests that have begun are finished first."""
     async with opened(settings) as house:
-        config = uvicorn.Config(
-            make_edge(house, make_app(house)),
+        app = make_app(house)
+        config = _configured(
+            make_edge(house, app),
+            settings,
             host=settings.host,
             port=settings.port,
             uds=str(settings.unix_socket) if settings.unix_socket else None,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            proxy_headers=False,
-            timeout_graceful_shutdown=settings.stop_grace_seconds,
-            loop="uvloop",
             http="httptools",
             lifespan="on",
-            limit_concurrency=1000,
-            timeout_keep_alive=30,
         )
-        await uvicorn.Server(config).serve()
+        files = settings.tls_files
+        await Servers(config, [_tls_server(app, settings, files)] if files else []).serve()
+
+
+def _tls_server(app: Litestar, settings: Settings, files: CertificateFiles) -> uvicorn.Server:
+    """Return the second server, for mutual TLS: no proxy stands before it, so no header of one counts."""
+    rotation = Rotation(files)
+    config = _configured(
+        Edge(app, Front(over_https=True), over_https=True),
+        settings,
+        host=settings.tls_host,
+        port=settings.tls_port,
+        ssl_context_factory=lambda *_: rotation.context,
+        http=CertifiedProtocol,
+        lifespan="off",
+    )
+    return Follower(config)
+
+
+def _configured(edge: Edge, settings: Settings, **more: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        edge,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        timeout_graceful_shutdown=settings.stop_grace_seconds,
+        loop="uvloop",
+        limit_concurrency=1000,
+        timeout_keep_alive=30,
+        **more,
+    )

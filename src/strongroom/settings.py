@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Meta
 
 from strongroom.kit.crypto import Secret
+from strongroom.kit.listener import CertificateFiles
 from strongroom.kit.rootkeys import FileKeeper, RootKeyKeeper, RootKeys, RootKeysError, TextKeeper
 
 PREFIX = "STRONGROOM_"
@@ -67,6 +68,9 @@ class Provider:
     agent_of: str | None
 
 
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """All settings of all processes."""
 
@@ -98,8 +102,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="Address to listen on; health and metrics answer there too")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port to listen on")] = 8000
     worker_metrics_port: Annotated[
-        int | None,
-        Meta(ge=1, le=65535, description="Port on 127.0.0.1 where a worker shows its metrics; without it nowhere"),
+        Port | None,
+        Meta(description="Port on 127.0.0.1 where a worker shows its metrics; without it nowhere"),
+    ] = None
+    tls_port: Annotated[
+        Port | None,
+        Meta(
+            description="Port of a second listener, for mutual TLS without a proxy; client certificates are optional",
+        ),
+    ] = None
+    tls_host: Annotated[str, Meta(description="Address that the listener of tls_port has")] = "127.0.0.1"
+    tls_certificate: Annotated[
+        Path | None, Meta(description="Certificate of that listener (PEM, with its chain); read anew when it changes")
+    ] = None
+    tls_key: Annotated[Path | None, Meta(description="The key of tls_certificate (PEM, mode 600)")] = None
+    tls_client_ca: Annotated[
+        Path | None,
+        Meta(description="The authorities that callers' certificates come from (PEM); others are refused in the handshake"),
     ] = None
     unix_socket: Annotated[Path | None, Meta(description="Unix socket to listen on instead of host and port")] = None
     trusted_proxy: Annotated[
@@ -150,6 +169,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def migration_url(self) -> str:
         """Return the address of the database as its owner. A secret: do not print it."""
         return (self.migration_database_url or self.database_url).reveal()
+
+    @property
+    def tls_files(self) -> CertificateFiles | None:
+        """Return the files of the listener for mutual TLS; None when there is none."""
+        if self.tls_certificate is None or self.tls_key is None or self.tls_client_ca is None:
+            return None
+        return CertificateFiles(self.tls_certificate, self.tls_key, self.tls_client_ca)
 
     def keeper(self) -> RootKeyKeeper:
         """Return the keeper of the root keys."""
@@ -305,6 +331,10 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"give exactly one of {PREFIX}KEYS_FILE and {PREFIX}KEYS: {_meaning('keys_file')}"
     if (settings.issuing_certificate is None) != (settings.issuing_key is None):
         yield f"give both of {PREFIX}ISSUING_CERTIFICATE and {PREFIX}ISSUING_KEY, or neither"
+    tls = {"TLS_PORT": settings.tls_port, "TLS_CERTIFICATE": settings.tls_certificate}
+    tls |= {"TLS_KEY": settings.tls_key, "TLS_CLIENT_CA": settings.tls_client_ca}
+    if missing := [name for name, value in tls.items() if value is None] if any(tls.values()) else []:
+        yield f"{PREFIX}{missing[0]} is missing: the listener for mutual TLS needs all of {', '.join(tls)}"
     if wrong := sorted(host for host in settings.issuer_hosts if not _HOST.fullmatch(host)):
         yield f"{PREFIX}ISSUING_HOSTS: {wrong[0]} is neither a host nor host:port"
     if settings.sms_gateway == "inbox" and not settings.inbox_url:

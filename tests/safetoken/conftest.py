@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +23,7 @@ from strongroom.kit.edge import Edge
 from strongroom.wiring import House
 from tests.conftest import TEMPLATE, Database
 from tests.funds.firm_api import open_app
+from tests.safetoken.served import Served, serve
 
 ACTOR = "operator:test"
 BASE = "http://pay.example.com"
@@ -67,9 +69,22 @@ async def shared_database(postgres: EmbeddedPostgres, migrated: asyncpg.Connecti
 
 
 @pytest.fixture(scope="session")
-async def application(shared_database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[House, Edge]]:
-    async with open_app(shared_database, tmp_path_factory.mktemp("application")) as opened:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the application and of the server, which so have the same keys."""
+    return tmp_path_factory.mktemp("application")
+
+
+@pytest.fixture(scope="session")
+async def application(shared_database: Database, folder: Path) -> AsyncIterator[tuple[House, Edge]]:
+    async with open_app(shared_database, folder) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def served(shared_database: Database, folder: Path, application: tuple[House, Edge]) -> Iterator[Served]:
+    """Yield a server in a process of its own, over the same database and keys."""
+    with serve(shared_database, folder) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,14 @@ import re
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from strongroom.kit.ids import new_id
 
@@ -98,7 +100,7 @@ def _own_certificate(scope: dict[str, Any]) -> bytes | None:
 
 
 def _certificate_hash(text: bytes) -> bytes | None:
-    """Return the SHA-256 of a certificate given as PEM, URL-encoded PEM, or RFC 9440 (`:base64:`); None when it is none."""
+    """Return the SHA-256 of a certificate given as PEM, URL-encoded PEM, or RFC 9440 (`:base64:`); None when it does not count."""
     if not text or len(text) > _PEM_MAX_BYTES:
         return None
     try:
@@ -106,6 +108,20 @@ def _certificate_hash(text: bytes) -> bytes | None:
             certificate = x509.load_der_x509_certificate(b64decode(text.strip(b":"), validate=True))
         else:
             certificate = x509.load_pem_x509_certificate(unquote_to_bytes(text))
-    except ValueError:
+        if not _counts(certificate):
+            return None
+    except (ValueError, x509.DuplicateExtension):
         return None
     return hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
+
+
+def _counts(certificate: x509.Certificate) -> bool:
+    """True when a certificate is in its time and may be a client's (RFC 5280 §4.2.1.12); not every proxy looks."""
+    now = datetime.now(UTC)  # this machine's clock, as in any TLS handshake: a certificate's days are no decision of ours
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        return False
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return ExtendedKeyUsageOID.CLIENT_AUTH in usage or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usage

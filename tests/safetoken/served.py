@@ -1,0 +1,75 @@
+"""The product as `strongroom serve` runs it: a process of its own with both listeners, over a database of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from strongroom.dev_parts import free_port
+from tests.funds.firm_api import environment
+from tests.safetoken.authorities import SERVER, Authority, Identity
+
+_READY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server: where it listens, and the authority that its callers' certificates come from."""
+
+    url: str
+    tls_url: str
+    authority: Authority
+    other_authority: Authority
+    identity: Identity
+    folder: Path
+    process: subprocess.Popen[bytes]
+
+    def client(self, context: Any = None) -> httpx.Client:
+        """Return a client of the TLS listener."""
+        return httpx.Client(base_url=self.tls_url, verify=context or self.authority.context(), trust_env=False, timeout=30)
+
+
+@contextlib.contextmanager
+def serve(database: Any, folder: Path, **settings: str) -> Iterator[Served]:
+    """Start the server, wait until it answers, and stop it at the end."""
+    authority, other = Authority(folder, "authority"), Authority(folder, "other-authority")
+    identity = authority.issue("server", SERVER, host="localhost")
+    port = free_port(18_000 + os.getpid() % 2_000)
+    tls_port = free_port(port + 1)
+    files = {
+        "tls_port": str(tls_port), "tls_certificate": str(identity.certificate_file), "tls_key": str(identity.key_file),
+        "tls_client_ca": str(authority.file), "port": str(port), "base_url": f"http://localhost:{port}",
+    }  # fmt: skip
+    variables = environment(database, folder, **(files | settings))
+    with (folder / "serve.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "strongroom", "serve"], env=os.environ | variables, stdout=log, stderr=subprocess.STDOUT
+        )
+    served = Served(f"http://127.0.0.1:{port}", f"https://localhost:{tls_port}", authority, other, identity, folder, process)
+    try:
+        _wait(served)
+        yield served
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait(served: Served) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while True:
+        with contextlib.suppress(httpx.TransportError), served.client() as client:
+            if client.get("/health/ready").status_code == 200:
+                return
+        log = (served.folder / "serve.log").read_text()
+        assert served.process.poll() is None, log
+        assert time.monotonic() < deadline, log
+        time.sleep(0.1)
