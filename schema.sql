@@ -120,6 +120,26 @@ CREATE TABLE public.authentications (
     CONSTRAINT authentications_state_check CHECK ((state = ANY (ARRAY['invited'::text, 'verified'::text, 'locked'::text, 'revoked'::text])))
 );
 ALTER TABLE ONLY public.authentications FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.cardholders (
+    issuer_id text NOT NULL,
+    id text NOT NULL,
+    state text DEFAULT 'active'::text NOT NULL,
+    pan_hash bytea NOT NULL,
+    pan_sealed bytea NOT NULL,
+    pan_shown text NOT NULL,
+    data_key_sealed bytea,
+    details_sealed bytea NOT NULL,
+    account_hash bytea,
+    phone_hash bytea NOT NULL,
+    phone_sealed bytea NOT NULL,
+    old_phone_sealed bytea,
+    phone_usable_from timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    approved boolean NOT NULL,
+    created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    CONSTRAINT cardholders_state_check CHECK ((state = ANY (ARRAY['active'::text, 'removed'::text])))
+);
+ALTER TABLE ONLY public.cardholders FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.cases (
     firm_id text NOT NULL,
     id text NOT NULL,
@@ -720,6 +740,8 @@ ALTER TABLE ONLY public.audit_seals
     ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (tenant_id, sequence);
 ALTER TABLE ONLY public.authentications
     ADD CONSTRAINT authentications_pkey PRIMARY KEY (firm_id, id);
+ALTER TABLE ONLY public.cardholders
+    ADD CONSTRAINT cardholders_pkey PRIMARY KEY (issuer_id, id);
 ALTER TABLE ONLY public.cases
     ADD CONSTRAINT cases_pkey PRIMARY KEY (firm_id, id);
 ALTER TABLE ONLY public.challenges
@@ -820,6 +842,7 @@ CREATE UNIQUE INDEX audit_seals_by_entry ON public.audit_seals USING btree (tena
 CREATE INDEX authentications_by_case ON public.authentications USING btree (firm_id, case_id);
 CREATE INDEX authentications_newest ON public.authentications USING btree (firm_id, created_at DESC, id DESC);
 CREATE UNIQUE INDEX authentications_one_each ON public.authentications USING btree (firm_id, customer_id) WHERE (state <> 'revoked'::text);
+CREATE UNIQUE INDEX cardholders_by_card ON public.cardholders USING btree (issuer_id, pan_hash) WHERE (state = 'active'::text);
 CREATE INDEX cases_by_ref ON public.cases USING btree (firm_id, case_ref, created_at DESC, id DESC);
 CREATE INDEX cases_newest ON public.cases USING btree (firm_id, created_at DESC, id DESC);
 CREATE UNIQUE INDEX cases_unique_ref ON public.cases USING btree (firm_id, unique_ref) WHERE (unique_ref IS NOT NULL);
@@ -905,6 +928,7 @@ ALTER TABLE public.attempt_budgets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.audit_entries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.audit_seals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.authentications ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.cardholders ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.challenges ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.client_assertions ENABLE ROW LEVEL SECURITY;
@@ -937,6 +961,7 @@ CREATE POLICY tenant ON public.attempt_budgets USING ((tenant_id = public.app_te
 CREATE POLICY tenant ON public.audit_entries USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.audit_seals USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.authentications USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
+CREATE POLICY tenant ON public.cardholders USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
 CREATE POLICY tenant ON public.cases USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.challenges USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.client_assertions USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
@@ -981,6 +1006,7 @@ CREATE POLICY worker ON public.attempt_budgets TO strongroom_worker USING (true)
 CREATE POLICY worker ON public.audit_entries TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.audit_seals TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.authentications TO strongroom_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON public.cardholders TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.cases TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.challenges TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.client_assertions TO strongroom_worker USING (true) WITH CHECK (true);
@@ -1025,6 +1051,8 @@ GRANT SELECT ON TABLE public.audit_seals TO strongroom_app;
 GRANT SELECT,INSERT ON TABLE public.audit_seals TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.authentications TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.authentications TO strongroom_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.cardholders TO strongroom_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.cardholders TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.challenges TO strongroom_app;

@@ -39,6 +39,7 @@ from strongroom.kit.db import Database, Tx
 from strongroom.kit.vault import Vault
 from strongroom.notify.messages import Messages
 from strongroom.notify.texts import Texts
+from strongroom.sca.cardholding.cardholders import Cardholders
 from strongroom.sca.challenges import Challenges
 from strongroom.sca.model import Accepted, Locked, Matched, Purpose
 from strongroom.settings import Settings
@@ -102,6 +103,7 @@ class House:
     registry: Registry
     firms: Firms
     issuers: Issuers
+    cardholders: Cardholders
     merchants: Merchants
     signing_keys: SigningKeys
     passport: Passport
@@ -149,6 +151,7 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
     """Join the use cases over what keeps their state."""
     firms, sessions, events = Firms(db), Sessions(db, vault), Events(db, vault)
     messages, texts = Messages(vault), Texts()
+    issuers = Issuers(db)
     tokens, signing_keys = Tokens(db, vault), SigningKeys(db, vault)
     customers = Customers(db, vault)
     results = Results(customers)
@@ -170,7 +173,8 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         vault=vault,
         registry=registry,
         firms=firms,
-        issuers=Issuers(db),
+        issuers=issuers,
+        cardholders=Cardholders(db, vault, issuers, messages, texts),
         merchants=Merchants(db),
         signing_keys=signing_keys,
         clients=Clients(db, vault),

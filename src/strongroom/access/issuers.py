@@ -66,6 +66,13 @@ class Issuers:
         self._recent.keep(issuer_id, issuer, began_at)
         return issuer
 
+    async def load(self, tx: Tx, issuer_id: str) -> Issuer:
+        """Return an issuer within the caller's transaction, so that no second connection is waited for. Raise NotFound."""
+        issuer = self._recent.find(issuer_id) or await store.find(tx, issuer_id)
+        if issuer is None:
+            raise NotFound
+        return issuer
+
     async def find_by_bank_id(self, bank_id: int) -> Issuer | None:
         """Return the issuer of a BankId."""
         issuer_id = self._bank_ids.find(bank_id)
