@@ -35,7 +35,10 @@ from strongroom.portal.routes import make_router
 from strongroom.portal.views.paying import Provider, Role
 from strongroom.portal.visit import STATE as PORTAL
 from strongroom.portal.visit import Portal
+from strongroom.safetoken import api as safetoken_api
 from strongroom.safetoken import passport
+from strongroom.safetoken.messages import Messages
+from strongroom.safetoken.operations import CardholderOperations
 from strongroom.settings import Settings, SettingsError
 from strongroom.webhooks import api as webhook_api
 from strongroom.wiring import House, build
@@ -69,7 +72,7 @@ def make_app(house: House) -> Litestar:
     pages, doc = Pages(), ApiDoc(over_https=house.settings.is_https)
     api = [
         *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(), *webhook_api.routes(),
-        *passport.routes(),
+        *passport.routes(), *safetoken_api.routes(),
     ]  # fmt: skip
     app = Litestar(
         route_handlers=[
@@ -116,9 +119,16 @@ def _state(house: House, pages: Pages) -> dict[str, Any]:
             house.account_requests, house.authentications, house.grants, house.receiving,
         ),
         passport.STATE: passport.PassportApi(house.authentication, house.passport, house.signing_keys),
+        safetoken_api.STATE: _safetoken(house),
         PORTAL: Portal(_doors(house), pages),
         webhook_api.STATE: webhook_api.WebhooksApi(house.vault, house.endpoints, house.events),
     }  # fmt: skip
+
+
+def _safetoken(house: House) -> safetoken_api.SafeTokenApi:
+    operations = CardholderOperations(house.db, house.issuers, house.cardholders)
+    messages = Messages(safetoken_api.soap_operations(operations))
+    return safetoken_api.SafeTokenApi(house.settings.base_url, house.issuers, operations, messages)
 
 
 def _doors(house: House) -> Doors:

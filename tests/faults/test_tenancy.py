@@ -58,6 +58,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {"grant_type": "client_credentials", "client_id": ID, "client_secret": SECRET},
         {"grant_type": "client_credentials", **AS_CLIENT},
     ],
+    "POST /api/v1/safetoken": [{"BankId": 8, "CardPan": ID, "TerminalId": ID}],
     "POST /oauth/revoke": [{"client_id": ID, "client_secret": SECRET, "token": ID}, {**AS_CLIENT, "token": ID}],
     "POST /oauth/introspect": [{"client_id": ID, "client_secret": SECRET, "token": ID}, {**AS_CLIENT, "token": ID}],
     "POST /api/1.0/cases": [{"caseRef": ID, "customers": [PERSON]}],

@@ -89,15 +89,15 @@ class Issuers:
 
     async def find_id_by_pan(self, pan: Secret) -> str | None:
         """Return the id of the issuer of a card: the one with the longest prefix that fits."""
-        ranges = self._ranges.find(_ALL)
-        if ranges is None:
+        held = self._ranges.find(_ALL)
+        found = _longest(held, pan) if held is not None else None
+        if found is None:  # nobody's a moment ago: a new issuer's cards are its own at once
             began_at = time.monotonic()
             async with self._db.reading() as tx:
-                ranges = await store.read_card_ranges(tx)
-            self._ranges.keep(_ALL, ranges, began_at)
-        digits = pan.reveal()
-        lengths = range(_LONGEST_PREFIX, _SHORTEST_PREFIX - 1, -1)
-        return next((ranges[digits[:length]] for length in lengths if digits[:length] in ranges), None)
+                held = await store.read_card_ranges(tx)
+            self._ranges.keep(_ALL, held, began_at)
+            found = _longest(held, pan)
+        return found
 
     async def find_by_pan(self, pan: Secret) -> Issuer | None:
         """Return the issuer of a card."""
@@ -160,6 +160,12 @@ async def list_issuers(worker_db: Database) -> list[Issuer]:
     """Return every issuer, oldest first; needs the worker's role, because the application sees one tenant at a time."""
     async with worker_db.transaction() as tx:
         return await store.find_all(tx)
+
+
+def _longest(ranges: Mapping[str, str], pan: Secret) -> str | None:
+    digits = pan.reveal()
+    lengths = range(_LONGEST_PREFIX, _SHORTEST_PREFIX - 1, -1)
+    return next((ranges[digits[:length]] for length in lengths if digits[:length] in ranges), None)
 
 
 def _check_prefixes(prefixes: Sequence[str]) -> None:

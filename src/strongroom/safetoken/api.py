@@ -1,0 +1,147 @@
+"""The address of issuers' software: SOAP and JSON in, the document's answers out; and the WSDL."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from litestar import Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import RawBody
+
+from strongroom.access.guard import ENCODED_PAIR, caller_of
+from strongroom.access.issuer_model import Issuer, MessageSecurity
+from strongroom.access.issuers import Issuers
+from strongroom.access.model import Caller, Scope
+from strongroom.kit.errors import Forbidden, NotFound
+from strongroom.kit.http import facts
+from strongroom.safetoken.codes import INVALID_DATA
+from strongroom.safetoken.enrolment import join_faults
+from strongroom.safetoken.errors import answer_rest, rest_errors
+from strongroom.safetoken.exchange import Operation, Sender
+from strongroom.safetoken.exchange import Request as SoapRequest
+from strongroom.safetoken.members import BASE, SERVICES, TECHQUEST, Repeated, read_json_members, read_members
+from strongroom.safetoken.messages import Messages
+from strongroom.safetoken.operations import ADD, NAMES, Call, CardholderOperations, ForeignBankId
+from strongroom.safetoken.results import Result, write_json, write_xml
+from strongroom.safetoken.wsdl import write_wsdl
+from strongroom.soap.security import Level, Policy
+
+STATE: Final = "safetoken"
+PATH: Final = "/api/v1/safetoken"
+_XML: Final = "text/xml; charset=utf-8"
+_JSON: Final = re.compile(r"(application|text)/json\b", re.IGNORECASE)
+_LEVELS: Final = {
+    MessageSecurity.OFF: Level.OFF,
+    MessageSecurity.TIMESTAMP: Level.TIMESTAMP,
+    MessageSecurity.BODY: Level.BODY,
+}
+_GUARDED: Final = {"scope": Scope.SAFETOKEN_ENROL, **ENCODED_PAIR}
+
+_Request = Request[Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SafeTokenApi:
+    """What the handlers call; the application keeps it in its state under `STATE`."""
+
+    base_url: str
+    issuers: Issuers
+    operations: CardholderOperations
+    messages: Messages
+
+
+def soap_operations(operations: CardholderOperations) -> list[Operation]:
+    """Return the cardholder operations as the message layer calls them."""
+
+    def perform(name: str) -> Any:
+        async def run(request: SoapRequest) -> str:
+            call = _read_call(name, request)
+            return write_xml(name, call if isinstance(call, Result) else await operations.perform(call))
+
+        return run
+
+    namespaces = frozenset({SERVICES, BASE, TECHQUEST})
+    return [Operation(name, namespaces, perform(name), f"{SERVICES}{name}Response") for name in NAMES]
+
+
+def answer_foreign(request: _Request, _: ForeignBankId) -> Response[bytes]:
+    """Answer 403 to whoever names another's BankId."""
+    return answer_rest(request, Forbidden("The BankId is not one of this client's"))
+
+
+_ERRORS: Final[Any] = {**rest_errors(), ForeignBankId: answer_foreign}
+
+
+@post(PATH, status_code=200, opt=_GUARDED, exception_handlers=_ERRORS)
+async def receive(request: _Request, body: RawBody) -> Response[bytes]:
+    """Enrol a cardholder (`AddCardHolder`), or change, remove or show one: SOAP 1.1 or 1.2, or the same members as JSON."""
+    api, caller = _api(request), caller_of(request)
+    issuer = await api.issuers.get(caller.tenant_id)
+    headers = _headers(request)
+    if _JSON.match(headers.get("content-type", "")):
+        return await _answer_json(api, caller, issuer, headers, body)
+    return await _answer_soap(api.messages, request, issuer, headers, body)
+
+
+@get(PATH, opt={"public": "the WSDL describes what anybody may read"}, exception_handlers=_ERRORS, sync_to_thread=False)
+def show_wsdl(request: _Request) -> Response[bytes]:
+    """Return the WSDL, at `?wsdl`."""
+    asked = request.scope["query_string"].lower()
+    if asked not in (b"wsdl", b"singlewsdl"):
+        raise NotFound("Ask for ?wsdl, or POST a request")
+    return Response(write_wsdl(_api(request).base_url).encode(), headers={"content-type": _XML}, media_type=_XML)
+
+
+def routes() -> list[HTTPRouteHandler]:
+    """Return the handlers of issuers' software."""
+    return [receive, show_wsdl]
+
+
+async def _answer_soap(
+    messages: Messages, request: _Request, issuer: Issuer, headers: Mapping[str, str], body: bytes
+) -> Response[bytes]:
+    answer = await messages.answer(body, headers, _sender(request, issuer))
+    return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=answer.headers.get("content-type"))
+
+
+async def _answer_json(
+    api: SafeTokenApi, caller: Caller, issuer: Issuer, headers: Mapping[str, str], body: bytes
+) -> Response[bytes]:
+    """Answer the members as JSON; which operation is told by SOAPAction, and without one it is the document's."""
+    if issuer.settings.caller_security is not MessageSecurity.OFF:
+        raise Forbidden("This issuer's messages must be signed, which JSON cannot be")
+    name = re.split(r"[/#:]", headers.get("soapaction", "").strip().strip('"'))[-1] or ADD
+    if name not in NAMES:
+        raise NotFound(f"There is no operation of this name; there are: {', '.join(NAMES)}")
+    result = await api.operations.perform(Call(name, issuer, caller.actor, read_json_members(body)))
+    return Response(write_json(result), media_type="application/json")
+
+
+def _read_call(name: str, request: SoapRequest) -> Call | Result:
+    """Return the call of a SOAP request, or the answer to one that says a thing twice."""
+    try:
+        members = read_members(request.operation)
+    except Repeated as error:
+        return Result(INVALID_DATA.number, join_faults((f"Repeated {error}",)))
+    issuer: Issuer = request.sender.context
+    return Call(name, issuer, f"client:{request.sender.caller_id}", members)
+
+
+def _sender(request: _Request, issuer: Issuer) -> Sender:
+    """Return who sends, and what the issuer asks of its software's messages."""
+    settings, caller, known = issuer.settings, caller_of(request), facts(request.scope)
+    signers = frozenset(map(bytes.fromhex, settings.caller_signer_hashes))
+    policy = Policy(_LEVELS[settings.caller_security], signers, settings.allow_sha256)
+    return Sender(issuer.id, caller.client_id, policy, known.certificate_hash, issuer)
+
+
+def _headers(request: _Request) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+
+
+def _api(request: _Request) -> SafeTokenApi:
+    api: SafeTokenApi = request.app.state[STATE]
+    return api
