@@ -22,10 +22,14 @@ from pathlib import Path
 
 import asyncpg
 
+from strongroom.access.model import PRINTED_CLIENT_ID
+from strongroom.dev_certificates import Certificates
 from strongroom.dev_parts import Demo, Part, PartFailed, Parts, free_port, read_demo
+from strongroom.dev_safetoken import BANK_ID, PRINTED_SECRET, SafeTokenDemo, describe, read_safetoken
 from strongroom.embedded import EmbeddedPostgres
 from strongroom.kit.migrate import MigrationError, migrate
 from strongroom.kit.rootkeys import FileKeeper
+from strongroom.safetoken.samples import sample_request
 from strongroom.settings import load_settings
 
 _WATCH_SECONDS = 0.5
@@ -43,6 +47,7 @@ class Ports:
     bank_pages: int
     bank_api: int
     inbox: int
+    tls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,16 @@ class Place:
     def report(self) -> Path:
         """What scripts read: addresses and the demo client."""
         return self.folder / "dev.json"
+
+    @property
+    def certificates(self) -> Certificates:
+        """The certificates of the listener for mutual TLS, and of those who may call it."""
+        return Certificates(self.folder / "tls")
+
+    @property
+    def sample(self) -> Path:
+        """The document's request, to be sent with curl."""
+        return self.folder / "AddCardHolder.xml"
 
     @property
     def keys(self) -> Path:
@@ -107,14 +122,17 @@ def _run(place: Place, wanted_port: int) -> int:
         _step("Preparing the database, keys and banks")
         asyncio.run(_prepare_databases(postgres))
         FileKeeper(place.keys).create()
+        place.certificates.make()
+        place.sample.write_text(sample_request())
         _enrol(place, ports, postgres)
         environment = _environment(place, ports, postgres)
         demo = _demo(place, postgres, environment)
+        safetoken = _safetoken(place, postgres, environment)
         parts = Parts(_parts(place, ports, environment))
         _step("Starting web, worker, model bank and inbox")
         try:
             parts.start()
-            _report(place, ports, postgres, demo)
+            _report(place, ports, postgres, demo, safetoken)
             _say(_welcome(place, ports, demo, time.monotonic() - started_at))
             _watch(parts, postgres, stopping)
         finally:
@@ -134,11 +152,30 @@ def _demo(place: Place, postgres: EmbeddedPostgres, environment: dict[str, str])
     return asyncio.run(make_demo(load_settings(environment)))
 
 
+def _safetoken(place: Place, postgres: EmbeddedPostgres, environment: dict[str, str]) -> SafeTokenDemo:
+    """Return the demo issuer and merchant."""
+    known = read_safetoken(place.report)
+    if known is not None and asyncio.run(_has_issuer(postgres, known.issuer_id)):
+        return known
+    from strongroom.dev_demo import make_safetoken  # noqa: PLC0415  # later starts are quick without it
+
+    return asyncio.run(make_safetoken(load_settings(environment), place.certificates.hash("hub")))
+
+
 async def _has_firm(postgres: EmbeddedPostgres, firm_id: str) -> bool:
     """True when the database has a firm (asked as its owner, who is not fenced)."""
+    return await _holds(postgres, "SELECT true FROM firms WHERE firm_id = $1", firm_id)
+
+
+async def _has_issuer(postgres: EmbeddedPostgres, issuer_id: str) -> bool:
+    """True when the database has an issuer."""
+    return await _holds(postgres, "SELECT true FROM issuers WHERE issuer_id = $1", issuer_id)
+
+
+async def _holds(postgres: EmbeddedPostgres, question: str, tenant: str) -> bool:
     connection = await asyncpg.connect(postgres.dsn("strongroom"))
     try:
-        return bool(await connection.fetchval("SELECT true FROM firms WHERE firm_id = $1", firm_id))
+        return bool(await connection.fetchval(question, tenant))
     finally:
         await connection.close()
 
@@ -183,7 +220,7 @@ def _empty(place: Place) -> None:
 def _ports(wanted: int) -> Ports:
     """Choose ports, and say which were taken."""
     chosen = []
-    for name, port in (("web", wanted), ("model bank", 8100), ("model bank API", 8101), ("inbox", 8025)):
+    for name, port in (("web", wanted), ("model bank", 8100), ("model bank API", 8101), ("inbox", 8025), ("mutual TLS", 8443)):
         free = free_port(port)
         while free in chosen:
             free = free_port(free + 1)
@@ -226,6 +263,14 @@ def _environment(place: Place, ports: Ports, postgres: EmbeddedPostgres) -> dict
         "STRONGROOM_SMS_GATEWAY": "inbox",
         "STRONGROOM_INBOX_URL": f"http://127.0.0.1:{ports.inbox}",
         "STRONGROOM_PORT": str(ports.web),
+        "STRONGROOM_TLS_PORT": str(ports.tls),
+        "STRONGROOM_TLS_CERTIFICATE": str(place.certificates.certificate("server")),
+        "STRONGROOM_TLS_KEY": str(place.certificates.key("server")),
+        "STRONGROOM_TLS_CLIENT_CA": str(place.certificates.certificate("ca")),
+        "STRONGROOM_ISSUING_CERTIFICATE": str(place.certificates.certificate("hub")),
+        "STRONGROOM_ISSUING_KEY": str(place.certificates.key("hub")),
+        "STRONGROOM_ISSUING_CA": str(place.certificates.certificate("ca")),
+        "STRONGROOM_ISSUING_HOSTS": f"localhost:{ports.tls}",
         "STRONGROOM_WEBHOOK_ALLOW_LOOPBACK": "true",
         "STRONGROOM_RECEIVING_COOLING_OFF_SECONDS": "0",
     }
@@ -243,7 +288,7 @@ def _parts(place: Place, ports: Ports, environment: dict[str, str]) -> list[Part
     ]
 
 
-def _report(place: Place, ports: Ports, postgres: EmbeddedPostgres, demo: Demo) -> None:
+def _report(place: Place, ports: Ports, postgres: EmbeddedPostgres, demo: Demo, safetoken: SafeTokenDemo) -> None:
     """Write down what scripts need, readable by the owner only because it holds the demo client's secret."""
     document = {
         "base_url": f"http://localhost:{ports.web}",
@@ -253,6 +298,7 @@ def _report(place: Place, ports: Ports, postgres: EmbeddedPostgres, demo: Demo) 
         "inbox_url": f"http://localhost:{ports.inbox}",
         "modelbank_url": f"http://localhost:{ports.bank_pages}",
         "postgres_dsn": postgres.dsn("strongroom"),
+        **describe(safetoken, f"http://localhost:{ports.web}", f"https://localhost:{ports.tls}", place.certificates.folder),
     }
     fresh = place.report.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
@@ -288,6 +334,15 @@ The worked example, ready to paste into another terminal:
 
 Then be the customer: open the inbox, follow the link, sign in with docs@example.com and 1 January 1980, type the code from the
 inbox, choose a bank, and sign in there as `test`. To see webhooks: `.venv/bin/strongroom webhooks listen`.
+
+Safe Token's document, with the client that it prints (BankId {BANK_ID}), over one port or over mutual TLS:
+
+  TOKEN=$(curl -s $BASE_URL/passport/oauth/token -u {PRINTED_CLIENT_ID}:{PRINTED_SECRET} \\
+    -d grant_type=client_credentials | python3 -c 'import json,sys; print(json.load(sys.stdin)["access_token"])')
+  curl -s $BASE_URL/api/v1/safetoken -H 'Content-Type: text/xml' -H 'SOAPAction: AddCardHolder' \\
+    -H "Authorization: Bearer $TOKEN" --data-binary @{place.sample}
+  curl -s https://localhost:{ports.tls}/api/v1/safetoken?wsdl --cacert {place.certificates.certificate("ca")} \\
+    --cert {place.certificates.certificate("bank")} --key {place.certificates.key("bank")}
 
 Ctrl-C stops everything.
 """

@@ -1,4 +1,4 @@
-"""The demo firm of `make run`: an API client, and a receiving account that one pretend person proposes and another approves."""
+"""The demo tenants of `make run`: a firm whose account two people agreed on, an issuer with the document's client, a merchant."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 
-from strongroom.access.model import FIRM_SCOPES, FirmSettings, StaffMember
+from strongroom.access.issuer_model import IssuerSettings
+from strongroom.access.model import FIRM_SCOPES, SCOPES_OF, ClientProfile, FirmSettings, StaffMember, TenantKind
 from strongroom.dev_parts import Demo
+from strongroom.dev_safetoken import BANK_ID, PRINTED_SECRET, SafeTokenDemo
 from strongroom.funds.model import AccountKind
 from strongroom.funds.receiving import NewReceivingAccount
 from strongroom.kit.crypto import Secret
@@ -28,11 +30,31 @@ _SETTINGS = FirmSettings(
 )
 
 
+_CARDS = ("506181", "506183")  # those of the document's samples
+_PROFILE = ClientProfile(merchant_code="MX10003", requestor_id="123588975884", client_name="kL79ov", payable_id="359854")
+
+
 async def make_demo(settings: Settings) -> Demo:
     """Make the demo firm with its client and receiving account."""
     house = await build(settings)
     try:
         return await _make(house)
+    finally:
+        await house.close()
+
+
+async def make_safetoken(settings: Settings, hub_hash: str) -> SafeTokenDemo:
+    """Make the demo issuer with the document's client, let the pretend hub call its service, and make a merchant with a till."""
+    house = await build(settings)
+    try:
+        own = IssuerSettings(hub_certificate_hashes=(hub_hash,))
+        issuer = await house.issuers.find_by_bank_id(BANK_ID)
+        if issuer is None:
+            issuer = await house.issuers.create(_OPERATOR, "Mango Bank", BANK_ID, _CARDS, own)
+            await house.clients.create_printed(_OPERATOR, issuer.id, Secret(PRINTED_SECRET), _PROFILE)
+        merchant = await house.merchants.create(_OPERATOR, "Corner shop")
+        till = await house.clients.create(_OPERATOR, merchant.id, "till", SCOPES_OF[TenantKind.MERCHANT])
+        return SafeTokenDemo(issuer.id, till.client_id, till.secret.reveal() if till.secret else "")
     finally:
         await house.close()
 

@@ -14,9 +14,8 @@ import asyncpg
 import httpx
 import pytest
 
-from strongroom.access.clients import PRINTED_CLIENT_ID
 from strongroom.access.issuer_model import Issuer
-from strongroom.access.model import SCOPES_OF, ClientProfile, TenantKind
+from strongroom.access.model import PRINTED_CLIENT_ID, SCOPES_OF, ClientProfile, TenantKind
 from strongroom.embedded import EmbeddedPostgres
 from strongroom.kit.crypto import Secret
 from strongroom.kit.edge import Edge

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address
 
 from strongroom.access.assertions import Assertion, BadAssertion, verify_assertion
-from strongroom.access.clients import PRINTED_CLIENT_ID, client_key_hash, secret_hash
+from strongroom.access.clients import client_key_hash, secret_hash
 from strongroom.access.errors import InvalidClient
-from strongroom.access.model import Credentials, KnownClient, TenantKind
+from strongroom.access.model import PRINTED_CLIENT_ID, Credentials, KnownClient, TenantKind
 from strongroom.access.store import clients as store
 from strongroom.kit.crypto import same
 from strongroom.kit.db import Database

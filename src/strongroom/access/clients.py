@@ -8,6 +8,7 @@ from typing import Any
 from strongroom.access.assertions import check_public_keys
 from strongroom.access.errors import UnsuitableScope
 from strongroom.access.model import (
+    PRINTED_CLIENT_ID,
     SCOPES_OF,
     ApiClient,
     AuditTag,
@@ -27,7 +28,6 @@ from strongroom.kit.vault import Vault
 
 DEFAULT_OVERLAP_SECONDS = 24 * 3600
 LONGEST_OVERLAP_SECONDS = 30 * 24 * 3600
-PRINTED_CLIENT_ID = "IKIA1B7593C4402BC5E00C46AC8B1C1CC0B85EEBB088"  # in the public document, with its secret: never in production
 
 
 def client_key_hash(vault: Vault, client_id: str) -> bytes:

@@ -13,6 +13,7 @@ from msgspec import Meta
 from strongroom.kit.crypto import Secret
 
 TOKEN_SECONDS = 3600
+PRINTED_CLIENT_ID = "IKIA1B7593C4402BC5E00C46AC8B1C1CC0B85EEBB088"  # in the public document, with its secret: never in production
 MAX_AMOUNT_MINOR = 100_000_000  # £1,000,000.00: the contract's ceiling
 
 
