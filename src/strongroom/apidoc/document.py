@@ -25,10 +25,6 @@ _SCOPES: Final = {
     Scope.FUNDS_READ: "Read cases, customers, requests, payments and events",
     Scope.FUNDS_WRITE: "Make and change cases, customers and requests, and let customers log in",
     Scope.WEBHOOKS_MANAGE: "Manage webhook endpoints, and read and replay deliveries",
-    Scope.SAFETOKEN_ENROL: "Enrol, change, show and remove an issuer's cardholders",
-    Scope.SAFETOKEN_TOKENS_READ: "List and show an issuer's tokens",
-    Scope.SAFETOKEN_TOKENS: "Import, assign, block and otherwise administer an issuer's tokens",
-    Scope.SAFETOKEN_AUTHENTICATE: "Authenticate purchases, and check their proofs",
 }
 
 

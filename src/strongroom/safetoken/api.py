@@ -24,7 +24,9 @@ from strongroom.safetoken.exchange import Operation, Sender
 from strongroom.safetoken.exchange import Request as SoapRequest
 from strongroom.safetoken.members import BASE, SERVICES, TECHQUEST, Repeated, read_json_members, read_members
 from strongroom.safetoken.messages import Messages
+from strongroom.safetoken.openapi import document_json
 from strongroom.safetoken.operations import ADD, NAMES, Call, CardholderOperations, ForeignBankId
+from strongroom.safetoken.postman import write_collection
 from strongroom.safetoken.results import Result, write_json, write_xml
 from strongroom.safetoken.wsdl import write_wsdl
 from strongroom.soap.security import Level, Policy
@@ -95,9 +97,21 @@ def show_wsdl(request: _Request) -> Response[bytes]:
     return Response(write_wsdl(_api(request).base_url).encode(), headers={"content-type": _XML}, media_type=_XML)
 
 
+@get(f"{PATH}/postman", opt={"public": "examples of what anybody may read"}, exception_handlers=_ERRORS, sync_to_thread=False)
+def show_postman() -> Response[bytes]:
+    """Return the Postman collection."""
+    return Response(write_collection(), media_type="application/json")
+
+
+@get("/api/doc/safetoken.json", opt={"public": "anybody may read how the API works"}, include_in_schema=False, sync_to_thread=False)
+def show_openapi(request: _Request) -> Response[bytes]:
+    """Return the OpenAPI document of Safe Token's REST faces."""
+    return Response(document_json(_api(request).base_url), media_type="application/json")
+
+
 def routes() -> list[HTTPRouteHandler]:
     """Return the handlers of issuers' software."""
-    return [receive, show_wsdl]
+    return [receive, show_wsdl, show_postman, show_openapi]
 
 
 async def _answer_soap(
