@@ -10,12 +10,12 @@ import msgspec
 from strongroom.access.model import PRINTED_CLIENT_ID, SCOPES_OF, TenantKind
 from strongroom.safetoken.codes import CODES
 from strongroom.safetoken.errors import RestError
-from strongroom.safetoken.members import MEMBERS, CardHolderIn, Kind
+from strongroom.safetoken.members import CardHolderIn
 from strongroom.safetoken.operations import NAMES
 from strongroom.safetoken.passport import KeySet, PassportAnswer, PassportError
 from strongroom.safetoken.postman import PRODUCTION, SANDBOX
 from strongroom.safetoken.results import ResultOut
-from strongroom.safetoken.samples import SAMPLE, sample_request
+from strongroom.safetoken.samples import sample_json, sample_request
 
 Schema = dict[str, Any]
 
@@ -116,7 +116,7 @@ def _keys() -> Schema:
 
 
 def _cardholder() -> Schema:
-    example = {member.name: _typed(member.kind, SAMPLE[member.name]) for member in MEMBERS}
+    example = sample_json()
     reference = {"$ref": f"{_AT}{CardHolderIn.__name__}"}
     content: Schema = {media: {"schema": reference, "example": example} for media in ("application/json", "text/json")}
     content["text/xml"] = {"schema": {"type": "string", "description": "SOAP 1.1, as the WSDL says"}, "example": sample_request()}
@@ -175,9 +175,3 @@ def _refusals(*statuses: int) -> Schema:
 
 def _refusal(text: str) -> Schema:
     return {"description": text, "content": {"application/json": {"schema": {"$ref": f"{_AT}{RestError.__name__}"}}}}
-
-
-def _typed(kind: Kind, text: str) -> object:
-    if kind is Kind.NUMBER:
-        return int(text)
-    return text == "true" if kind is Kind.FLAG else text

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from strongroom.access.model import PRINTED_CLIENT_ID
-from strongroom.safetoken.members import MEMBERS, Kind
-from strongroom.safetoken.samples import SAMPLE, sample_request
+from strongroom.safetoken.samples import SAMPLE, sample_json, sample_request
 
 SANDBOX: Final = "https://sandbox.interswitchng.com"
 PRODUCTION: Final = "https://saturn.interswitchng.com"
@@ -71,8 +70,7 @@ def _soap(name: str, operation: str, members: dict[str, str], code: str) -> dict
 
 
 def _json(name: str, operation: str, members: dict[str, str], code: str) -> dict[str, Any]:
-    typed = {member.name: _typed(member.kind, members[member.name]) for member in MEMBERS if member.name in members}
-    return _call(name, operation, "application/json", json.dumps(typed, indent=2), f'"ResponseCode":"{code}"')
+    return _call(name, operation, "application/json", json.dumps(sample_json(members), indent=2), f'"ResponseCode":"{code}"')
 
 
 def _call(name: str, operation: str, media_type: str, body: str, code: str) -> dict[str, Any]:
@@ -95,12 +93,6 @@ def _item(name: str, request: dict[str, Any], status: int, scripts: Sequence[str
 def _says(text: str) -> str:
     quoted = json.dumps(text)
     return f"pm.test('says what it should', () => pm.expect(pm.response.text()).to.include({quoted}));"
-
-
-def _typed(kind: Kind, text: str) -> object:
-    if kind is Kind.NUMBER:
-        return int(text)
-    return text == "true" if kind is Kind.FLAG else text
 
 
 def _pair(key: str, value: str) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from strongroom.safetoken.members import BASE, MEMBERS, SERVICES, TECHQUEST
+from strongroom.safetoken.members import BASE, MEMBERS, SERVICES, TECHQUEST, Kind
 
 SAMPLE: Final = {
     "HeaderTerminalId": "3IWPDVNA",
@@ -58,6 +58,17 @@ def sample_request(operation: str = "AddCardHolder", members: dict[str, str] = S
             "",
         ]
     )
+
+
+def sample_json(members: dict[str, str] = SAMPLE) -> dict[str, object]:
+    """Return the same members as JSON has them."""
+    return {member.name: _typed(member.kind, members[member.name]) for member in MEMBERS if member.name in members}
+
+
+def _typed(kind: Kind, text: str) -> object:
+    if kind is Kind.NUMBER:
+        return int(text)
+    return text == "true" if kind is Kind.FLAG else text
 
 
 def _line(name: str, value: str, *, base: bool) -> str:
