@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import growth, load, peering, rows
+from bench import growth, load, peering, rows, safetoken
 from bench.contest import Effort, Result, hold
 from bench.load import LoadFailed
 from bench.peering import median_of
@@ -71,6 +71,8 @@ async def _measure(system: System, asked: argparse.Namespace, effort: Effort) ->
     one = system.firms[:1]
     for firms in (one,) if asked.quick else (one, system.firms):
         await _contests(system, firms, effort, asked.only)
+    for result in await safetoken.measured(system, effort) if asked.only in ("", "safetoken") else []:
+        _peer_line(result)
     if asked.only:
         return
     [case_id] = await rows.open_cases(system, one[0], 1)
@@ -118,10 +120,9 @@ def _line(result: Result) -> None:
 
 
 def _peer_line(result: Result | str) -> None:
-    print(
-        result if isinstance(result, str) else f"{_beginning(result)} | | | {result.ratio_to(result.one_statement):.2f} |",
-        flush=True,
-    )
+    ratio = None if isinstance(result, str) else result.ratio_to(result.one_statement)
+    shown = "" if ratio is None else f"{ratio:.2f}"
+    print(result if isinstance(result, str) else f"{_beginning(result)} | | | {shown} |", flush=True)
 
 
 def _beginning(result: Result) -> str:

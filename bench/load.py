@@ -26,7 +26,7 @@ request = function()
   n = n + 1
   local one = parts[n %% size + 1]
   if #one == 1 then return one[1] end
-  return table.concat(one, string.format("%%08d", from + n))
+  return table.concat(one, number and number(from + n) or string.format("%%08d", from + n))
 end
 done = function(summary, latency, requests)
   local e = summary.errors
@@ -67,10 +67,15 @@ def raw_json(method: str, path: str, token: str, body: object | None = None, **h
     return raw(method, path, {"Authorization": f"Bearer {token}", **typed, **named}, text)
 
 
-async def run(base_url: str, requests: Sequence[str], folder: Path, *, seconds: float, connections: int = CONNECTIONS) -> Load:
-    """Send the requests in turn over keep-alive connections for a while. Raise LoadFailed on any answer that is an error."""
+async def run(
+    base_url: str, requests: Sequence[str], folder: Path, *, seconds: float, connections: int = CONNECTIONS, lua: str = ""
+) -> Load:
+    """Send the requests in turn over keep-alive connections for a while. Raise LoadFailed on any answer that is an error.
+
+    `lua` stands before the script: it may define `number(n)`, which makes the text of a request's counter.
+    """
     script = folder / "load.lua"
-    script.write_text(_LUA % (",\n".join(_quoted(one) for one in requests), next(_series) * 1_000_000 % 100_000_000))
+    script.write_text(lua + _LUA % (",\n".join(_quoted(one) for one in requests), next(_series) * 1_000_000 % 100_000_000))
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", "-s", str(script), base_url]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
     out = (await process.communicate())[0].decode()

@@ -52,7 +52,7 @@ async def tokens(system: System, effort: Effort) -> Result | str:
     command = [_node(), str(folder / "oidc.mjs"), str(port)]
     body = "grant_type=client_credentials&client_id=bench&client_secret=bench-secret-of-the-peer-0123456789&scope=funds%3Aread"
     theirs = raw("POST", "/token", {"Content-Type": "application/x-www-form-urlencoded"}, body)
-    async with _peer(system, "oidc", command, f"http://127.0.0.1:{port}/.well-known/openid-configuration"):
+    async with peer(system, "oidc", command, f"http://127.0.0.1:{port}/.well-known/openid-configuration"):
         contest = issuing_tokens(system.firms[:1])
         return await _beside(system, contest.name, contest.requests, f"http://127.0.0.1:{port}", [theirs], effort)
 
@@ -64,9 +64,7 @@ async def page(system: System, firm: BenchFirm, case_id: str, effort: Effort) ->
         session = await system.house.sessions.open(tx, SessionKind.GRANT, [Record(firm.id, customer_id, case_id)])
     ours = raw("GET", "/customer/actions", {"Cookie": f"__Host-strongroom-session={session.reveal()}"})
     port = free_port(8770)
-    async with _peer(
-        system, "page", [sys.executable, "-m", "bench.peers.page", str(port)], f"http://127.0.0.1:{port}/health/ready"
-    ):
+    async with peer(system, "page", [sys.executable, "-m", "bench.peers.page", str(port)], f"http://127.0.0.1:{port}/health/ready"):
         theirs = raw("GET", "/customer/actions", {})
         return await _beside(system, "portal page, logged in", [ours], f"http://127.0.0.1:{port}", [theirs], effort)
 
@@ -97,7 +95,7 @@ async def webhooks(system: System, firm: BenchFirm, effort: Effort) -> Result:
             port = free_port(8780)
             url = f"http://localhost:{port}/hook"
             command = [sys.executable, "-m", "bench.receiver", str(port)]
-            async with _peer(system, "receiver", command, f"http://127.0.0.1:{port}/"):
+            async with peer(system, "receiver", command, f"http://127.0.0.1:{port}/"):
                 await _publish(house, firm, url, turn)
                 result.one_statement.append(await _bare_loop(f"http://127.0.0.1:{port}/hook"))
                 rate = await _work(system, environment, f"http://127.0.0.1:{port}/")
@@ -162,7 +160,8 @@ def _seen(receiver: str) -> dict[str, float]:
 
 
 @asynccontextmanager
-async def _peer(system: System, name: str, command: list[str], ready_url: str) -> AsyncIterator[None]:
+async def peer(system: System, name: str, command: list[str], ready_url: str) -> AsyncIterator[None]:
+    """Run another program for as long as it is measured."""
     part = Part(name, command, {}, system.folder / f"{name}.log", ready_url)
     part.start()
     try:

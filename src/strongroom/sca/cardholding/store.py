@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import asyncpg
 
@@ -31,6 +31,13 @@ class NewRow:
     approved: bool
     actor: str
 
+    def columns(self) -> tuple[object, ...]:
+        """Return the values in the order of the statement below."""
+        return (
+            self.id, self.pan_hash, self.pan_sealed, self.pan_shown, self.data_key_sealed, self.details_sealed, self.account_hash,
+            self.phone_hash, self.phone_sealed, self.approved, self.actor,
+        )  # fmt: skip
+
 
 async def add(tx: Tx, issuer_id: str, rows: list[NewRow]) -> set[str]:
     """Insert those whose cards are not enrolled, with their audit entries, in one statement; return their ids."""
@@ -51,7 +58,7 @@ async def add(tx: Tx, issuer_id: str, rows: list[NewRow]) -> set[str]:
         )
         SELECT id FROM added
         """,
-        issuer_id, *columns([astuple(row) for row in rows]), str(CardholderTag.ENROLLED),
+        issuer_id, *columns([row.columns() for row in rows]), str(CardholderTag.ENROLLED),
     )  # fmt: skip
     return {row[0] for row in found}
 
