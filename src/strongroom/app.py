@@ -36,7 +36,7 @@ from strongroom.portal.views.paying import Provider, Role
 from strongroom.portal.visit import STATE as PORTAL
 from strongroom.portal.visit import Portal
 from strongroom.safetoken import api as safetoken_api
-from strongroom.safetoken import passport
+from strongroom.safetoken import passport, purchases_api
 from strongroom.safetoken.messages import Messages
 from strongroom.safetoken.operations import CardholderOperations
 from strongroom.settings import Settings, SettingsError
@@ -72,7 +72,7 @@ def make_app(house: House) -> Litestar:
     pages, doc = Pages(), ApiDoc(over_https=house.settings.is_https)
     api = [
         *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(), *webhook_api.routes(),
-        *passport.routes(), *safetoken_api.routes(),
+        *passport.routes(), *safetoken_api.routes(), *purchases_api.routes(),
     ]  # fmt: skip
     app = Litestar(
         route_handlers=[
@@ -118,6 +118,7 @@ def _state(house: House, pages: Pages) -> dict[str, Any]:
             house.db, house.vault, house.cases, house.customers, house.customer_changes, house.requests,
             house.account_requests, house.authentications, house.grants, house.receiving,
         ),
+        purchases_api.STATE: purchases_api.PurchasesApi(house.purchases, house.purchase_proofs),
         passport.STATE: passport.PassportApi(house.authentication, house.passport, house.signing_keys),
         safetoken_api.STATE: _safetoken(house),
         PORTAL: Portal(_doors(house), pages),

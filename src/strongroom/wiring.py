@@ -35,6 +35,8 @@ from strongroom.funds.share_proofs import ShareProofs
 from strongroom.funds.share_seals import ShareSeals
 from strongroom.funds.share_steps import ShareSteps
 from strongroom.funds.sharing import Sharing
+from strongroom.issuing.registry import RemoteIssuers
+from strongroom.issuing.transport import Identity
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.vault import Vault
 from strongroom.notify.messages import Messages
@@ -42,6 +44,11 @@ from strongroom.notify.texts import Texts
 from strongroom.sca.cardholding.cardholders import Cardholders
 from strongroom.sca.challenges import Challenges
 from strongroom.sca.model import Accepted, Locked, Matched, Purpose
+from strongroom.sca.purchasing.enrolled import EnrolledCards
+from strongroom.sca.purchasing.judging import Judging
+from strongroom.sca.purchasing.openings import Openings
+from strongroom.sca.purchasing.proofs import Proofs
+from strongroom.sca.purchasing.purchases import Purchases
 from strongroom.settings import Settings
 from strongroom.webhooks.endpoints import Endpoints
 from strongroom.webhooks.events import Events
@@ -131,9 +138,13 @@ class House:
     share_steps: ShareSteps
     proofs: ShareProofs
     desk: Desk
+    remote_issuers: RemoteIssuers
+    purchases: Purchases
+    purchase_proofs: Proofs
 
     async def close(self) -> None:
         """Let go of every connection."""
+        await self.remote_issuers.close()
         await self.registry.close()
         await self.db.close()
 
@@ -167,6 +178,8 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         host=host,
     )  # fmt: skip
     return_url = f"{settings.base_url}{RETURN_PATH}"
+    merchants, cardholders = Merchants(db), Cardholders(db, vault, issuers, messages, texts)
+    remote_issuers = RemoteIssuers(_identity(settings), settings.issuer_hosts)
     return House(
         settings=settings,
         db=db,
@@ -174,8 +187,8 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         registry=registry,
         firms=firms,
         issuers=issuers,
-        cardholders=Cardholders(db, vault, issuers, messages, texts),
-        merchants=Merchants(db),
+        cardholders=cardholders,
+        merchants=merchants,
         signing_keys=signing_keys,
         clients=Clients(db, vault),
         tokens=tokens,
@@ -204,4 +217,31 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         share_steps=ShareSteps(db, registry, seals, share_moves),
         proofs=ShareProofs(db, vault, firms, customers, challenges, messages, texts, share_moves, host=host),
         desk=Desk(db, firms, customers, receiving, results),
+        remote_issuers=remote_issuers,
+        purchases=_purchases(db, vault, issuers, merchants, remote_issuers, cardholders, messages, texts),
+        purchase_proofs=Proofs(db, vault, issuers, signing_keys, settings.base_url),
     )  # fmt: skip
+
+
+def _purchases(
+    db: Database,
+    vault: Vault,
+    issuers: Issuers,
+    merchants: Merchants,
+    remote: RemoteIssuers,
+    cardholders: Cardholders,
+    messages: Messages,
+    texts: Texts,
+) -> Purchases:
+    """Join what purchases need."""
+    challenges = Challenges(db, vault)
+    cards = EnrolledCards(challenges, cardholders)
+    judging = Judging(db, vault, issuers, remote, challenges, cards)
+    return Purchases(db, vault, issuers, merchants, remote, Openings(vault, challenges, cards, messages, texts), judging)
+
+
+def _identity(settings: Settings) -> Identity | None:
+    """Return who we are to remote issuers; None when no certificate is set."""
+    if settings.issuing_certificate is None or settings.issuing_key is None:
+        return None
+    return Identity(settings.issuing_certificate, settings.issuing_key, settings.issuing_ca)

@@ -22,6 +22,7 @@ from strongroom.notify.gateways.inbox import InboxGateway
 from strongroom.notify.port import Gateway
 from strongroom.notify.sending import Sender
 from strongroom.sca import store as sca_store
+from strongroom.sca.purchasing import jobs as purchase_jobs
 from strongroom.settings import Settings, SettingsError
 from strongroom.webhooks import jobs as webhook_jobs
 from strongroom.webhooks.deliveries import Deliveries
@@ -49,6 +50,7 @@ def jobs(house: House, sender: Sender, deliveries: Deliveries) -> list[Job]:
         *notify_jobs.jobs(sender),
         *webhook_jobs.jobs(house.events, deliveries),
         *access_jobs.jobs(house.db),
+        *purchase_jobs.jobs(house.purchases),
         *[
             Job(name, _purge(house, forget), every_seconds=600)
             for name, forget in (

@@ -11,6 +11,7 @@ from strongroom.access.model import PRINTED_CLIENT_ID, SCOPES_OF, TenantKind
 from strongroom.safetoken.codes import CODES
 from strongroom.safetoken.errors import RestError
 from strongroom.safetoken.members import CardHolderIn
+from strongroom.safetoken.openapi_purchases import SHAPES, purchase_paths
 from strongroom.safetoken.operations import NAMES
 from strongroom.safetoken.passport import KeySet, PassportAnswer, PassportError
 from strongroom.safetoken.postman import PRODUCTION, SANDBOX
@@ -24,6 +25,7 @@ _REFUSALS: Final = {
     400: "The request cannot be read",
     401: "No access token, or one that does not count",
     403: "Outside the resources of the client, or another issuer's BankId",
+    404: "There is no such thing here",
     409: "Somebody else changes the same thing at this moment",
     413: "The request is too large",
     422: "A member is of the wrong kind",
@@ -31,6 +33,7 @@ _REFUSALS: Final = {
     500: "A fault of ours",
     503: "The service cannot answer safely just now",
 }
+_NOT_FOUND: Final = 404
 _CODES: Final = "\n".join(f"- `{code.number}` {code.text}" for code in CODES)
 _JWT: Final = "{access_token}"  # stands for a token
 _ANSWER: Final = PassportAnswer(
@@ -54,6 +57,7 @@ def build_document(base_url: str) -> Schema:
             "/passport/oauth/jwks": {"get": _keys()},
             "/api/v1/safetoken": {"post": _cardholder(), "get": _wsdl()},
             "/api/v1/safetoken/postman": {"get": _postman()},
+            **purchase_paths(_refusals),
         },
         "components": {"schemas": _schemas(), "securitySchemes": _security()},
     }
@@ -65,7 +69,7 @@ def document_json(base_url: str) -> bytes:
 
 
 def _schemas() -> Schema:
-    shapes = [RestError, PassportAnswer, PassportError, KeySet, CardHolderIn, ResultOut]
+    shapes = [RestError, PassportAnswer, PassportError, KeySet, CardHolderIn, ResultOut, *SHAPES]
     _, components = msgspec.json.schema_components(shapes, ref_template=f"{_AT}{{name}}")
     return dict(sorted(components.items()))
 
@@ -136,7 +140,7 @@ def _cardholder() -> Schema:
         "security": [{"passport": [str(scope)]} for scope in sorted(SCOPES_OF[TenantKind.ISSUER]) if scope.endswith("enrol")],
         "parameters": [action],
         "requestBody": {"required": True, "content": content},
-        "responses": {"200": answers, **_refusals(*_REFUSALS)},
+        "responses": {"200": answers, **_refusals(*(status for status in _REFUSALS if status != _NOT_FOUND))},
     }
 
 

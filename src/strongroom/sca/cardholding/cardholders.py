@@ -88,6 +88,11 @@ class Cardholders:
         row = await store.find_by_card(tx, issuer_id, self._pan_hash(issuer_id, pan), lock=lock)
         return await self._open(tx, issuer_id, row) if row else None
 
+    async def find_by_id(self, tx: Tx, issuer_id: str, cardholder_id: str) -> Cardholder | None:
+        """Return a cardholder who is still enrolled."""
+        row = await store.find_by_id(tx, issuer_id, cardholder_id)
+        return await self._open(tx, issuer_id, row) if row else None
+
     async def change(
         self,
         tx: Tx,

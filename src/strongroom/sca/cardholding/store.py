@@ -72,6 +72,13 @@ async def find_by_card(tx: Tx, issuer_id: str, pan_hash: bytes, *, lock: bool = 
     )  # fmt: skip
 
 
+async def find_by_id(tx: Tx, issuer_id: str, cardholder_id: str) -> asyncpg.Record | None:
+    """Return the row of a cardholder who is still enrolled, sealed as it is."""
+    return await tx.fetchrow(
+        f"SELECT {_COLUMNS} FROM cardholders WHERE issuer_id = $1 AND id = $2 AND state = 'active'", issuer_id, cardholder_id
+    )
+
+
 async def set_details(tx: Tx, issuer_id: str, cardholder_id: str, details_sealed: bytes, *, approved: bool) -> None:
     """Write what was sent about a cardholder."""
     await tx.execute(

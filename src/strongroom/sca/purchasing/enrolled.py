@@ -1,0 +1,58 @@
+"""Cards that are enrolled here, confirmed by a code that we send to the cardholder's telephone."""
+
+from __future__ import annotations
+
+from strongroom.access.issuer_model import Issuer
+from strongroom.issuing.port import IssuerCode
+from strongroom.kit.crypto import Secret
+from strongroom.kit.db import Tx
+from strongroom.sca.cardholding.cardholders import Cardholders
+from strongroom.sca.cardholding.model import Cardholder
+from strongroom.sca.challenges import Challenges
+from strongroom.sca.model import Accepted, Locked, Matched, Purpose, Rejected
+from strongroom.sca.purchasing.cards import Begun, Unusable
+from strongroom.sca.purchasing.model import Linking, Purchase
+
+
+class EnrolledCards:
+    """The keeper of `cards.Cards` for telephones. The budget of wrong codes is the card's, whatever purchase they were for."""
+
+    def __init__(self, challenges: Challenges, cardholders: Cardholders) -> None:
+        self._challenges = challenges
+        self._cardholders = cardholders
+
+    async def begin(self, tx: Tx, issuer: Issuer, pan: Secret, purchase: Purchase) -> Begun | Unusable:
+        """Look the card up and open a challenge for the purchase; a locked card gets no message."""
+        holder = await self._cardholders.find(tx, issuer.id, pan)
+        if holder is None:
+            return Unusable(IssuerCode.NO_USER)
+        if not holder.approved:
+            return Unusable(IssuerCode.NOT_ACTIVATED)
+        if await self._challenges.locked_seconds(tx, issuer.id, purchase.card_hash):
+            return Unusable(IssuerCode.LOCKED)
+        return await self._begin(tx, holder, purchase)
+
+    async def begin_again(self, tx: Tx, issuer: Issuer, purchase: Purchase) -> Begun | Unusable:
+        """Open a newer challenge for the same cardholder; one who was removed meanwhile gets no message."""
+        if purchase.challenge_id:
+            await self._challenges.supersede(tx, issuer.id, purchase.challenge_id)
+        holder = await self._cardholders.find_by_id(tx, issuer.id, purchase.cardholder_id or "")
+        return Unusable(IssuerCode.NO_USER) if holder is None else await self._begin(tx, holder, purchase)
+
+    async def try_code(self, purchase: Purchase, typed: str) -> Matched | Rejected | Locked:
+        """Charge a try, commit, compare."""
+        return await self._challenges.try_code(purchase.issuer_id, purchase.challenge_id or "", typed)
+
+    async def accept(self, tx: Tx, matched: Matched) -> Accepted | Rejected:
+        """Use the code up in the caller's transaction."""
+        return await self._challenges.accept(tx, matched)
+
+    async def find_account(self, tx: Tx, issuer_id: str, pan: Secret) -> Secret | None:
+        """Return the account number that the card was enrolled with."""
+        holder = await self._cardholders.find(tx, issuer_id, pan)
+        return holder.account if holder else None
+
+    async def _begin(self, tx: Tx, holder: Cardholder, purchase: Purchase) -> Begun:
+        challenge_id = await self._challenges.begin(tx, purchase.issuer_id, Purpose.PURCHASE, purchase.card_hash)
+        [code] = await self._challenges.give_codes(tx, purchase.issuer_id, challenge_id, 1)
+        return Begun(challenge_id, holder.id, Linking.CODE, Secret(code), Secret(holder.phone))
