@@ -285,6 +285,24 @@ async def test_cancelling_and_claiming_the_code_have_one_winner(till: Till) -> N
         assert cancelled or isinstance(outcome, PaymentLive)
 
 
+async def test_whoever_has_the_request_never_waits_for_one_who_has_its_payment(till: Till) -> None:
+    """A cancellation takes the request and then its payment; a step that took them the other way round would be its deadlock."""
+    request_id = await till.ask()
+    begun = await till.begin(request_id)
+    await till.come_back()
+    hold = till.bank.next("exchange", Hold())
+    step = asyncio.ensure_future(till.steps.step())
+    await hold.arrived.wait()
+    async with till.owner.acquire() as owner, owner.transaction():
+        await owner.execute("SELECT FROM credit_requests WHERE id = $1 FOR UPDATE", request_id)
+        hold.go.set()
+        while not await owner.fetchval("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"):  # noqa: ASYNC110  # only the database knows
+            await asyncio.sleep(0.01)
+        await owner.execute("SELECT FROM payments WHERE id = $1 FOR UPDATE NOWAIT", begun.payment_id)
+    await step
+    assert await till.state(begun.payment_id) == "processing"
+
+
 async def test_a_live_payment_of_an_expiring_request_is_waited_for(till: Till) -> None:
     request_id = await till.ask(expires_at=await till.house.at(60))
     payment_id = await till.pay(request_id)

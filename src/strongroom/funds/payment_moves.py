@@ -17,6 +17,7 @@ from strongroom.funds.states import (
     RequestEvent,
     RequestState,
 )
+from strongroom.funds.store import requests as request_store
 from strongroom.kit import audit
 from strongroom.kit.db import Tx
 from strongroom.kit.machine import Moved
@@ -71,7 +72,11 @@ class PaymentMoves:
         sets: Mapping[str, Any] | None = None,
         times: Iterable[str] = (),
     ) -> Moved[PaymentState] | None:
-        """Move a payment if its state allows the event; None when it does not, and then nothing at all was done."""
+        """Move a payment if its state allows the event; None when it does not, and then nothing at all was done.
+
+        The request is locked first, as everybody does who touches both: else a cancellation and a move could wait for each other.
+        """
+        await self.lock_request(tx, payment)
         after = set(PAYMENT.ways(event).values())
         (target,) = after if len(after) == 1 else (_target(payment, event),)
         values = dict(sets or {})
@@ -91,6 +96,10 @@ class PaymentMoves:
         if moved is not None:
             await self._follow(tx, payment, moved, failure)
         return moved
+
+    async def lock_request(self, tx: Tx, payment: Payment) -> None:
+        """Lock the payment's request, and with it every other move of its payments, until the transaction ends."""
+        await request_store.find_request(tx, payment.firm_id, payment.request_id, lock=True)
 
     async def _follow(self, tx: Tx, payment: Payment, moved: Moved[PaymentState], failure: Failure | None) -> None:
         """Move the request along, tell the firm, and write the audit."""

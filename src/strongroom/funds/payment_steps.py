@@ -269,6 +269,7 @@ class PaymentSteps:
     async def _record(self, payment: Payment, report: PaymentReport) -> None:
         """Write down the bank's answer and move as far as it says, never back."""
         async with self._db.transaction(payment.firm_id) as tx:
+            await self._moves.lock_request(tx, payment)
             await self._note(tx, payment, report)
             for event in _steps_for(report.status):
                 now = await store.find_payment(tx, payment.firm_id, payment.id, lock=True)
