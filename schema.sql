@@ -400,6 +400,14 @@ CREATE TABLE public.messages (
     CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'sending'::text, 'unknown'::text, 'sent'::text, 'delivered'::text, 'failed'::text, 'expired'::text])))
 );
 ALTER TABLE ONLY public.messages FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.payment_evidence (
+    firm_id text NOT NULL,
+    payment_id text NOT NULL,
+    bank_status text NOT NULL,
+    answer_sealed bytea NOT NULL,
+    received_at timestamp with time zone DEFAULT public.app_now() NOT NULL
+);
+ALTER TABLE ONLY public.payment_evidence FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.payments (
     firm_id text NOT NULL,
     id text NOT NULL,
@@ -423,7 +431,6 @@ CREATE TABLE public.payments (
     failure_message text,
     payer_sealed bytea,
     third_party_payer text DEFAULT 'unknown'::text NOT NULL,
-    evidence_sealed bytea,
     agreed jsonb NOT NULL,
     due_at timestamp with time zone,
     lease_until timestamp with time zone,
@@ -792,6 +799,8 @@ ALTER TABLE ONLY public.message_texts
     ADD CONSTRAINT message_texts_pkey PRIMARY KEY (tenant_id, template);
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (tenant_id, id);
+ALTER TABLE ONLY public.payment_evidence
+    ADD CONSTRAINT payment_evidence_pkey PRIMARY KEY (firm_id, payment_id, bank_status);
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (firm_id, id);
 ALTER TABLE ONLY public.portal_session_records
@@ -912,6 +921,8 @@ ALTER TABLE ONLY public.grant_handles
     ADD CONSTRAINT grant_handles_firm_id_grant_hash_fkey FOREIGN KEY (firm_id, grant_hash) REFERENCES public.login_grants(firm_id, grant_hash) ON DELETE CASCADE;
 ALTER TABLE ONLY public.login_grants
     ADD CONSTRAINT login_grants_firm_id_customer_id_fkey FOREIGN KEY (firm_id, customer_id) REFERENCES public.customers(firm_id, id);
+ALTER TABLE ONLY public.payment_evidence
+    ADD CONSTRAINT payment_evidence_firm_id_payment_id_fkey FOREIGN KEY (firm_id, payment_id) REFERENCES public.payments(firm_id, id);
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_firm_id_customer_id_fkey FOREIGN KEY (firm_id, customer_id) REFERENCES public.customers(firm_id, id);
 ALTER TABLE ONLY public.payments
@@ -947,6 +958,7 @@ CREATE POLICY merchant ON public.purchases FOR SELECT USING ((merchant_id = publ
 ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.message_texts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.payment_evidence ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.purchase_references ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.purchases ENABLE ROW LEVEL SECURITY;
@@ -979,6 +991,7 @@ CREATE POLICY tenant ON public.login_grants USING ((firm_id = public.app_tenant(
 CREATE POLICY tenant ON public.merchants USING ((merchant_id = public.app_tenant())) WITH CHECK ((merchant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.message_texts USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.messages USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
+CREATE POLICY tenant ON public.payment_evidence USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.payments USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.purchase_references USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.purchases USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
@@ -1023,6 +1036,7 @@ CREATE POLICY worker ON public.login_grants TO strongroom_worker USING (true) WI
 CREATE POLICY worker ON public.merchants TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.message_texts TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.messages TO strongroom_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON public.payment_evidence TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.payments TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.purchases TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.receiving_accounts TO strongroom_worker USING (true) WITH CHECK (true);
@@ -1100,6 +1114,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_texts TO strongroom_ap
 GRANT SELECT ON TABLE public.message_texts TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE ON TABLE public.messages TO strongroom_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.messages TO strongroom_worker;
+GRANT SELECT ON TABLE public.payment_evidence TO strongroom_app;
+GRANT SELECT,INSERT ON TABLE public.payment_evidence TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO strongroom_worker;
 GRANT SELECT,INSERT ON TABLE public.portal_session_records TO strongroom_app;

@@ -22,6 +22,7 @@ from strongroom.funds.cases import Cases
 from strongroom.funds.customer_changes import CustomerChanges
 from strongroom.funds.customers import Customers
 from strongroom.funds.desk import Desk
+from strongroom.funds.evidence import PaymentEvidence
 from strongroom.funds.grants import LoginGrants
 from strongroom.funds.notices import Notices
 from strongroom.funds.payment_moves import PaymentMoves
@@ -212,7 +213,7 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         ),
         account_requests=AccountRequests(db, firms, authentications, notices, results, share_moves),
         payments=Payments(db, vault, registry, customers, receiving, payment_moves, return_url=return_url),
-        payment_steps=PaymentSteps(db, vault, registry, customers, payment_moves),
+        payment_steps=PaymentSteps(db, vault, registry, customers, payment_moves, PaymentEvidence(db, customers)),
         sharing=Sharing(db, vault, registry, seals, results, share_moves, return_url=return_url),
         share_steps=ShareSteps(db, registry, seals, share_moves),
         proofs=ShareProofs(db, vault, firms, customers, challenges, messages, texts, share_moves, host=host),

@@ -24,6 +24,7 @@ from strongroom.access.model import StaffMember
 from strongroom.access.sessions import Sessions
 from strongroom.banking.port import CustomerContext
 from strongroom.funds.authentications import Authentications
+from strongroom.funds.evidence import PaymentEvidence
 from strongroom.funds.grants import LoginGrants
 from strongroom.funds.model import AccountKind, Payment
 from strongroom.funds.notices import Notices
@@ -33,6 +34,7 @@ from strongroom.funds.payments import Agreement, Begun, Payments
 from strongroom.funds.receiving import NewReceivingAccount, ReceivingAccounts
 from strongroom.funds.requests import CreditRequests, NewCreditRequest
 from strongroom.kit.db import Database
+from strongroom.kit.rootkeys import TextKeeper
 from tests.funds.house import BANK, CLIENT, House, open_house
 from tests.funds.scripted_bank import ScriptedBank
 
@@ -76,7 +78,9 @@ class Till:
 
     def worker(self, db: Any, **more: Any) -> PaymentSteps:
         """Return a worker's use cases over a database."""
-        return PaymentSteps(db, self.house.vault, self.house.registry, self.house.customers, self.moves, **more)
+        house = self.house
+        evidence = PaymentEvidence(db, house.customers)
+        return PaymentSteps(db, house.vault, house.registry, house.customers, self.moves, evidence, **more)
 
     def _notices(self) -> Notices:
         house = self.house
@@ -170,9 +174,9 @@ class Till:
 
 
 @contextlib.asynccontextmanager
-async def open_till(database: Any, bank: ScriptedBank | None = None) -> AsyncIterator[Till]:
+async def open_till(database: Any, bank: ScriptedBank | None = None, keys: TextKeeper | None = None) -> AsyncIterator[Till]:
     """Open a till whose firm has one usable receiving account."""
-    async with open_house(database) as house:
+    async with open_house(database, keys) as house:
         if bank is not None:
             house.bank = bank
             house.registry.banks[BANK] = bank

@@ -205,12 +205,12 @@ def random_keys() -> TextKeeper:
 
 
 @contextlib.asynccontextmanager
-async def open_house(database: Any) -> AsyncIterator[House]:
+async def open_house(database: Any, keys: TextKeeper | None = None) -> AsyncIterator[House]:
     """Open a house with one firm, whose one case has the customers Ann and Ben."""
     app = await Database.connect(database.app_dsn, size=24)
     worker = await Database.connect(database.worker_dsn, role="strongroom_worker", size=8)
     owner = await asyncpg.create_pool(database.dsn, min_size=1, max_size=4)
-    house = House(app, worker, owner, Vault(random_keys()), ScriptedBank())
+    house = House(app, worker, owner, Vault(keys or random_keys()), ScriptedBank())
     house.firm_id = (await house.firms.create("operator:test", "Smith & Sons")).id
     house.case_id, (house.ann, house.ben) = await house.open_case(ANN, BEN)
     try:

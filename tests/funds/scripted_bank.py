@@ -13,12 +13,17 @@ payments and every call, so that a test can ask what really happened there.
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, TypeVar
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from strongroom.banking.port import (
     AccessOrder,
@@ -37,12 +42,40 @@ from strongroom.banking.port import (
     PaymentStatus,
 )
 from strongroom.kit.errors import NotFound
+from strongroom.kit.money import print_pounds
 
 H = TypeVar("H")
 LOST = object()
+SIGNED_AS = {"iat": 1_800_000_000, "iss": "0015800001041RHAAY", "tan": "openbanking.org.uk"}
 CURRENT = Account("acc-1", "Ann Example", "203301", "41234567", None, "current", "GBP")
 SAVINGS = Account("acc-2", "Ann Example", "203301", "47654321", None, "savings", "GBP")
 CARD = Account("acc-3", "Ann Example", can_receive=False, account_type="other")
+
+
+@cache
+def _key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65_537, 2048)
+
+
+def sign(body: Mapping[str, Any], key: rsa.RSAPrivateKey | None = None, **header: Any) -> bytes:
+    """Return a body with its detached signature, as a bank that signs by hand makes it; `header` changes what is signed."""
+    signing = key or _key()
+    text = json.dumps(body).encode()
+    names = {f"http://openbanking.org.uk/{name}": value for name, value in SIGNED_AS.items()}
+    head = _base64url(json.dumps({"alg": "PS256", "kid": "bank-1", "crit": list(names), **names, **header}).encode())
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+    signature = signing.sign(f"{head}.{_base64url(text)}".encode(), pss, hashes.SHA256())
+    numbers = signing.public_key().public_numbers()
+    jwk = {"kty": "RSA", "kid": "bank-1", **{name: _base64url_number(getattr(numbers, name)) for name in ("n", "e")}}
+    return json.dumps({"body": text.decode(), "x-jws-signature": f"{head}..{_base64url(signature)}", "jwk": jwk}).encode()
+
+
+def _base64url(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+def _base64url_number(value: int) -> str:
+    return _base64url(value.to_bytes((value.bit_length() + 7) // 8, "big"))
 
 
 @dataclass
@@ -196,7 +229,19 @@ class ScriptedBank:
         status = self.payments.get(consent.order.submit_idempotency_key)
         if status is None or bank_payment_id != f"bank-{consent.id}":
             raise BankRefused("not_found", "There is no such payment.")
-        return PaymentReport(f"bank-{consent.id}", status, str(status), payer=self.payer, evidence=b"{}")
+        order = consent.order
+        body = {
+            "Data": {
+                "DomesticPaymentId": bank_payment_id,
+                "Status": str(status),
+                "Initiation": {
+                    "EndToEndIdentification": order.end_to_end_id,
+                    "InstructedAmount": {"Amount": print_pounds(order.amount_minor), "Currency": order.currency},
+                },
+                "Debtor": {"Name": self.payer.name if self.payer else None},
+            }
+        }
+        return PaymentReport(bank_payment_id, status, str(status), payer=self.payer, evidence=sign(body))
 
     def _consent_report(self, memory: str) -> ConsentReport:
         consent = self._recall(memory)

@@ -62,6 +62,15 @@ class Proof:
         return msgspec.json.encode({"body": self.body.decode(), "x-jws-signature": self.signature, "jwk": self.key})
 
 
+@dataclass(frozen=True, slots=True)
+class SignedBy:
+    """Whose name a detached signature bears and when it was made, in seconds since 1970."""
+
+    organisation: str
+    trust_anchor: str
+    at: float
+
+
 class Signer:
     """Our signing key with the names under which banks know it."""
 
@@ -119,15 +128,24 @@ async def verify_token(token: str, keys: PublicKeys) -> Claims:
 
 async def verify_detached(body: bytes, signature: str, keys: PublicKeys, *, issuer: str, anchor: str, now: float) -> Proof:
     """Check a bank's signature over `body`. Raise Untrusted, or BankUnavailable when the keys cannot be fetched."""
-    segments = signature.split(".")
-    if len(signature) > MAX_TOKEN_CHARACTERS or len(segments) != 3 or segments[1]:  # noqa: PLR2004 - header..signature
-        raise Untrusted("the signature is not a detached JWS")
-    header = _header_of(signature)
-    kid = _kid_of(header, (OURS,))
-    _check_detached_header(header, issuer, anchor, now)
+    kid, signed_by = _read_detached_header(signature)
+    if signed_by.organisation != issuer:
+        raise Untrusted("the signature is by another organisation")
+    if signed_by.trust_anchor != anchor:
+        raise Untrusted("the trust anchor is another")
+    if signed_by.at > now + LEEWAY_SECONDS:
+        raise Untrusted("the signature's time lies ahead")
     key = await keys.get_key(kid)
     _verified(signature, key, (OURS,), body)
     return Proof(body, signature, key.as_dict(private=False))
+
+
+def read_detached(body: bytes, signature: str, key: PublicKey) -> SignedBy:
+    """Check a signature over `body` by one known key and say whose name it bears. Raise Untrusted."""
+    _, signed_by = _read_detached_header(signature)
+    _verified(signature, key, (OURS,), body)
+    _json_object(body, "body")
+    return signed_by
 
 
 def half_hash(value: str) -> str:
@@ -140,19 +158,24 @@ def code_challenge(verifier: str) -> str:
     return _base64url(hashlib.sha256(verifier.encode()).digest())
 
 
-def _check_detached_header(header: Claims, issuer: str, anchor: str, now: float) -> None:
+def _read_detached_header(signature: str) -> tuple[str, SignedBy]:
+    """Return the key's id and who signed, by the header alone. Raise Untrusted."""
+    segments = signature.split(".")
+    if len(signature) > MAX_TOKEN_CHARACTERS or len(segments) != 3 or segments[1]:  # noqa: PLR2004 - header..signature
+        raise Untrusted("the signature is not a detached JWS")
+    header = _header_of(signature)
+    kid = _kid_of(header, (OURS,))
     crit = header.get("crit")
     if not isinstance(crit, list) or len(crit) != len(OB_CLAIMS) or any(name not in crit for name in OB_CLAIMS):
         raise Untrusted("crit does not list exactly the three open-banking claims")
     if not header.keys() <= DETACHED_HEADERS:
         raise Untrusted("the header has names that do not belong there")
-    if header.get(OB_ISS) != issuer:
-        raise Untrusted("the signature is by another organisation")
-    if header.get(OB_TAN) != anchor:
-        raise Untrusted("the trust anchor is another")
-    signed_at = header.get(OB_IAT)
-    if isinstance(signed_at, bool) or not isinstance(signed_at, int | float) or not 0 < signed_at <= now + LEEWAY_SECONDS:
-        raise Untrusted("the signature's time is missing or lies ahead")
+    signed_at, organisation, anchor = header.get(OB_IAT), header.get(OB_ISS), header.get(OB_TAN)
+    if isinstance(signed_at, bool) or not isinstance(signed_at, int | float) or signed_at <= 0:
+        raise Untrusted("the signature's time is missing")
+    if not isinstance(organisation, str) or not isinstance(anchor, str):
+        raise Untrusted("the signature bears no name")
+    return kid, SignedBy(organisation, anchor, signed_at)
 
 
 def _kid_of(header: Claims, algorithms: tuple[str, ...]) -> str:

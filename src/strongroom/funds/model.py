@@ -323,6 +323,7 @@ class AuditTag(StrEnum):
     UNRECOGNISED = "funds:request:unrecognised"
     PAYMENT_AGREED = "funds:payment:agreed"
     PAYMENT_MOVED = "funds:payment:moved"
+    EVIDENCE_GIVEN = "funds:payment:evidence_given"
     SHARE_AGREED = "funds:share:agreed"
     SHARE_MOVED = "funds:share:moved"
     CONSENT_REVOKED = "funds:share:revoked"

@@ -26,6 +26,7 @@ from strongroom.banking.port import (
 )
 from strongroom.banking.registry import Registry
 from strongroom.funds.customers import Customers
+from strongroom.funds.evidence import PaymentEvidence
 from strongroom.funds.model import Failure, Payer, Payment
 from strongroom.funds.names import find_third_party
 from strongroom.funds.payment_moves import PaymentMoves
@@ -62,6 +63,7 @@ class PaymentSteps:
         registry: Registry,
         customers: Customers,
         moves: PaymentMoves,
+        evidence: PaymentEvidence,
         *,
         renew_seconds: float = _RENEW_SECONDS,
     ) -> None:
@@ -70,6 +72,7 @@ class PaymentSteps:
         self._registry = registry
         self._customers = customers
         self._moves = moves
+        self._evidence = evidence
         self._renew_seconds = renew_seconds
 
     async def step(self) -> int:
@@ -287,8 +290,8 @@ class PaymentSteps:
 
     async def _note(self, tx: Tx, payment: Payment, report: PaymentReport) -> None:
         """Keep the bank's payment id, its word, its evidence, and who paid."""
-        keys = await self._vault.tenant(tx, payment.firm_id)
-        evidence = keys.seal("payments", "evidence_sealed", payment.id, report.evidence) if report.evidence else None
+        if report.evidence is not None:
+            await self._evidence.keep(tx, payment, report.bank_status, report.evidence)
         payer_sealed, verdict = None, None
         if report.payer is not None:
             customer = await self._customers.load(tx, payment.firm_id, payment.customer_id)
@@ -302,7 +305,6 @@ class PaymentSteps:
             payment.id,
             bank_payment_id=report.bank_payment_id,
             bank_status=report.bank_status,
-            evidence_sealed=evidence,
             payer_sealed=payer_sealed,
             third_party_payer=verdict,
         )

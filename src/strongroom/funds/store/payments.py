@@ -100,7 +100,7 @@ async def latest_payments(tx: Tx, firm_id: str, request_ids: list[str]) -> list[
 async def sealed_columns(tx: Tx, firm_id: str, payment_id: str) -> asyncpg.Record | None:
     """Return what is sealed in a payment's row."""
     return await tx.fetchrow(
-        """SELECT memory_sealed, url_sealed, return_sealed, grant_sealed, payer_sealed, evidence_sealed
+        """SELECT memory_sealed, url_sealed, return_sealed, grant_sealed, payer_sealed
            FROM payments WHERE firm_id = $1 AND id = $2""",
         firm_id, payment_id,
     )  # fmt: skip
@@ -203,16 +203,15 @@ async def note_report(
     *,
     bank_payment_id: str,
     bank_status: str,
-    evidence_sealed: bytes | None,
     payer_sealed: bytes | None,
     third_party_payer: str | None,
 ) -> None:
     """Keep what the bank said; what it does not repeat is not forgotten."""
     await tx.execute(
-        """UPDATE payments SET bank_payment_id = $3, bank_status = $4, evidence_sealed = coalesce($5, evidence_sealed),
-               payer_sealed = coalesce($6, payer_sealed), third_party_payer = coalesce($7, third_party_payer)
+        """UPDATE payments SET bank_payment_id = $3, bank_status = $4,
+               payer_sealed = coalesce($5, payer_sealed), third_party_payer = coalesce($6, third_party_payer)
            WHERE firm_id = $1 AND id = $2""",
-        firm_id, payment_id, bank_payment_id, bank_status, evidence_sealed, payer_sealed, third_party_payer,
+        firm_id, payment_id, bank_payment_id, bank_status, payer_sealed, third_party_payer,
     )  # fmt: skip
 
 
