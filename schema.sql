@@ -408,6 +408,22 @@ CREATE TABLE public.payment_evidence (
     received_at timestamp with time zone DEFAULT public.app_now() NOT NULL
 );
 ALTER TABLE ONLY public.payment_evidence FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.payment_findings (
+    firm_id text NOT NULL,
+    id text NOT NULL,
+    payment_id text NOT NULL,
+    kind text NOT NULL,
+    state text DEFAULT 'proposed'::text NOT NULL,
+    note_sealed bytea NOT NULL,
+    proposed_by text NOT NULL,
+    decided_by text,
+    created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    CONSTRAINT payment_findings_check CHECK (((decided_by IS DISTINCT FROM proposed_by) OR (state <> 'approved'::text))),
+    CONSTRAINT payment_findings_kind_check CHECK ((kind = ANY (ARRAY['debited'::text, 'not_debited'::text, 'received'::text]))),
+    CONSTRAINT payment_findings_state_check CHECK ((state = ANY (ARRAY['proposed'::text, 'approved'::text, 'declined'::text])))
+);
+ALTER TABLE ONLY public.payment_findings FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.payments (
     firm_id text NOT NULL,
     id text NOT NULL,
@@ -556,6 +572,7 @@ CREATE TABLE public.reviews (
     created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
     resolved_at timestamp with time zone,
     resolved_by text,
+    note_sealed bytea,
     CONSTRAINT reviews_reason_check CHECK ((reason = ANY (ARRAY['third_party_payer'::text, 'unknown_payer'::text, 'name_mismatch'::text, 'unrecognised'::text, 'unconfirmed'::text])))
 );
 ALTER TABLE ONLY public.reviews FORCE ROW LEVEL SECURITY;
@@ -801,6 +818,8 @@ ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (tenant_id, id);
 ALTER TABLE ONLY public.payment_evidence
     ADD CONSTRAINT payment_evidence_pkey PRIMARY KEY (firm_id, payment_id, bank_status);
+ALTER TABLE ONLY public.payment_findings
+    ADD CONSTRAINT payment_findings_pkey PRIMARY KEY (firm_id, id);
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_pkey PRIMARY KEY (firm_id, id);
 ALTER TABLE ONLY public.portal_session_records
@@ -876,10 +895,12 @@ CREATE UNIQUE INDEX messages_by_key ON public.messages USING btree (tenant_id, k
 CREATE INDEX messages_by_provider ON public.messages USING btree (gateway, provider_id) WHERE (provider_id IS NOT NULL);
 CREATE INDEX messages_due ON public.messages USING btree (urgent DESC, due_at) WHERE (state = 'queued'::text);
 CREATE INDEX messages_open ON public.messages USING btree (due_at) WHERE (state = ANY (ARRAY['sending'::text, 'unknown'::text]));
+CREATE UNIQUE INDEX payment_findings_one_open ON public.payment_findings USING btree (firm_id, payment_id) WHERE (state = 'proposed'::text);
 CREATE INDEX payments_by_request ON public.payments USING btree (firm_id, request_id, created_at);
 CREATE INDEX payments_due ON public.payments USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE UNIQUE INDEX payments_instruction ON public.payments USING btree (firm_id, instruction_id);
 CREATE UNIQUE INDEX payments_one_live ON public.payments USING btree (firm_id, request_id) WHERE (state <> ALL (ARRAY['declined'::text, 'abandoned'::text, 'closed'::text, 'failed'::text, 'rejected'::text, 'sent_back'::text]));
+CREATE INDEX payments_unconfirmed ON public.payments USING btree (firm_id, changed_at) WHERE (state = 'unconfirmed'::text);
 CREATE INDEX portal_session_records_by_customer ON public.portal_session_records USING btree (firm_id, customer_id);
 CREATE INDEX portal_sessions_by_age ON public.portal_sessions USING btree (created_at);
 CREATE INDEX purchases_claimed ON public.purchases USING btree (claimed_at) WHERE (state = ANY (ARRAY['asking'::text, 'judging'::text]));
@@ -889,6 +910,7 @@ CREATE INDEX purchases_open ON public.purchases USING btree (expires_at) WHERE (
 CREATE INDEX rate_windows_by_age ON public.rate_windows USING btree (window_start);
 CREATE UNIQUE INDEX receiving_accounts_one_default ON public.receiving_accounts USING btree (firm_id) WHERE (is_default AND (state = 'approved'::text));
 CREATE UNIQUE INDEX reviews_one_open ON public.reviews USING btree (firm_id, subject_id, reason) WHERE (resolved_at IS NULL);
+CREATE INDEX reviews_open ON public.reviews USING btree (firm_id, created_at, id) WHERE (resolved_at IS NULL);
 CREATE INDEX shares_by_customer ON public.shares USING btree (firm_id, customer_id, created_at);
 CREATE INDEX shares_closing ON public.shares USING btree (close_due_at) WHERE (close_due_at IS NOT NULL);
 CREATE INDEX shares_due ON public.shares USING btree (due_at) WHERE (due_at IS NOT NULL);
@@ -923,6 +945,8 @@ ALTER TABLE ONLY public.login_grants
     ADD CONSTRAINT login_grants_firm_id_customer_id_fkey FOREIGN KEY (firm_id, customer_id) REFERENCES public.customers(firm_id, id);
 ALTER TABLE ONLY public.payment_evidence
     ADD CONSTRAINT payment_evidence_firm_id_payment_id_fkey FOREIGN KEY (firm_id, payment_id) REFERENCES public.payments(firm_id, id);
+ALTER TABLE ONLY public.payment_findings
+    ADD CONSTRAINT payment_findings_firm_id_payment_id_fkey FOREIGN KEY (firm_id, payment_id) REFERENCES public.payments(firm_id, id);
 ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_firm_id_customer_id_fkey FOREIGN KEY (firm_id, customer_id) REFERENCES public.customers(firm_id, id);
 ALTER TABLE ONLY public.payments
@@ -959,6 +983,7 @@ ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.message_texts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_evidence ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.payment_findings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.purchase_references ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.purchases ENABLE ROW LEVEL SECURITY;
@@ -992,6 +1017,7 @@ CREATE POLICY tenant ON public.merchants USING ((merchant_id = public.app_tenant
 CREATE POLICY tenant ON public.message_texts USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.messages USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.payment_evidence USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
+CREATE POLICY tenant ON public.payment_findings USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.payments USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.purchase_references USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.purchases USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
@@ -1116,6 +1142,7 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.messages TO strongroom_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.messages TO strongroom_worker;
 GRANT SELECT ON TABLE public.payment_evidence TO strongroom_app;
 GRANT SELECT,INSERT ON TABLE public.payment_evidence TO strongroom_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.payment_findings TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.payments TO strongroom_worker;
 GRANT SELECT,INSERT ON TABLE public.portal_session_records TO strongroom_app;

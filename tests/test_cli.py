@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+import pyotp
 import pytest
 
 from strongroom.cli import AWAY, REFUSED, UNUSABLE, USAGE, run
@@ -16,6 +17,7 @@ from strongroom.kit import audit
 from strongroom.kit.db import Database
 from strongroom.kit.rootkeys import FileKeeper
 
+NOTHING = "strongroom: There is no such thing here\n"
 Command = Callable[..., Awaitable[tuple[int, str, str]]]
 
 
@@ -112,6 +114,31 @@ async def test_a_person_is_added_with_a_password_and_an_authenticator(strongroom
     code, _, said = await strongroom("staff", "create", "Bob", "bob@firm.example", typed="short\n")
     assert (code, "characters" in said) == (REFUSED, True)
     assert (await strongroom("staff", "disable", field(out, "staff")))[0] == 0
+
+
+async def test_a_firm_without_questions_has_empty_lists_and_says_so(strongroom: Command):
+    await strongroom("keys", "init")
+    await strongroom("firms", "create", "Mulberry & Co")
+    assert (await strongroom("payments", "list"))[1].count("(none)") == 2
+    assert (await strongroom("reviews", "list"))[:2] == (0, "(none)\n")
+    code, _, said = await strongroom("payments", "approve", "fnd-none")
+    assert (code, "strongroom payments list" in said) == (REFUSED, True)
+    code, _, said = await strongroom("payments", "propose", "pay-none", "guessed", "--note", "x")
+    assert code == USAGE
+
+
+async def test_only_a_member_of_staff_says_what_became_of_a_payment(strongroom: Command):
+    await strongroom("keys", "init")
+    await strongroom("firms", "create", "Mulberry & Co")
+    made = (await strongroom("staff", "create", "Anne", "anne@firm.example", typed="correct horse battery\n"))[1]
+    code = pyotp.parse_uri(field(made, "authenticator")).now()
+    typed = f"anne@firm.example\ncorrect horse battery\n{code}\n"
+    propose = ("payments", "propose", "pay-none", "not-debited", "--note", "nothing on the statement")
+    assert "refused" in (await strongroom(*propose, typed=typed.replace("horse", "donkey")))[2]
+    assert (await strongroom(*propose, typed=typed))[::2] == (
+        REFUSED,
+        "Who found it?\nE-mail: strongroom: There is no such thing here\n",
+    )
 
 
 async def test_root_keys_rotate_while_everything_stays_readable(strongroom: Command, tmp_path: Path):

@@ -38,8 +38,10 @@ for _name, _where, _help in (
     ("tokens", "tokens:app", "Make, list and revoke long-lived access tokens."),
     ("staff", "staff:app", "Add, list and disable members of staff."),
     ("receiving-accounts", "receiving:app", "Manage the accounts that money is paid into, by two people."),
+    ("payments", "payments:app", "Say what became of payments whose bank cannot tell, by two people."),
+    ("reviews", "reviews:app", "See and resolve what a firm's people must judge."),
     ("webhooks", "webhooks:app", "Watch a firm's events."),
-    ("audit", "audit:app", "Check that the audit trail is untouched."),
+    ("audit", "audit:app", "Check that the audit trail is untouched; give evidence of payments."),
     ("openapi", "openapi:openapi", "Print the OpenAPI document of the API."),
 ):
     app.command(f"strongroom.commands.{_where}", name=_name, help=_help)

@@ -16,7 +16,7 @@ from strongroom.funds.results import Results
 from strongroom.funds.schemas import AccountRequestOut
 from strongroom.funds.share_moves import ShareMoves
 from strongroom.funds.states import ACCOUNT_REQUEST, SHARE, AccountRequestEvent, AccountRequestState, ShareEvent, ShareState
-from strongroom.funds.store import payments as payment_store
+from strongroom.funds.store import reviews as review_store
 from strongroom.funds.store import shares as store
 from strongroom.kit import audit
 from strongroom.kit.db import Database, Tx
@@ -148,7 +148,7 @@ class AccountRequests:
                 raise NotFound
             await self._close_shares(tx, request)
             if await store.freeze(tx, firm_id, request_id, NOT_RECOGNISED, _NOT_RECOGNISED_MESSAGE):
-                await payment_store.open_review(tx, firm_id, new_id("rev"), request_id, "unrecognised")
+                await review_store.open_review(tx, firm_id, new_id("rev"), request_id, "unrecognised")
                 await audit.record(tx, firm_id, f"customer:{customer_id}", AuditTag.UNRECOGNISED, request_id)
                 await self._moves.tell(tx, firm_id, request_id, EventType.CUSTOMER_ACCOUNT_REQUEST_DECLINED)
 

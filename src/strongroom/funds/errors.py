@@ -100,4 +100,16 @@ class UnknownCursor(NotFound):
 class SamePerson(Conflict):
     """The same member of staff may not propose and approve."""
 
-    code, title = "same_person", "A receiving account is approved by somebody else than who proposed it"
+    code, title = "same_person", "What one person proposed, another approves"
+
+
+class TooNew(Conflict):
+    """The approver was added after the proposal, and might have been added for it."""
+
+    code, title = "approver_too_new", "Somebody approves who was a member of staff already when it was proposed"
+
+
+class FindingOpen(Conflict):
+    """Another finding about the payment waits for its second person."""
+
+    code, title = "finding_open", "Another finding about this payment waits to be approved or declined"

@@ -260,6 +260,39 @@ class Authentication:
     created_at: datetime
 
 
+class FindingKind(StrEnum):
+    """What people found out about a payment where the bank does not tell."""
+
+    DEBITED = "debited"
+    NOT_DEBITED = "not_debited"
+    RECEIVED = "received"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one member of staff found, for another to approve."""
+
+    firm_id: str
+    id: str
+    payment_id: str
+    request_id: str
+    kind: FindingKind
+    note: str = field(repr=False)
+    proposed_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Something that the firm's staff must look at; `subject_id` is the request it is about."""
+
+    firm_id: str
+    id: str
+    subject_id: str
+    reason: str
+    created_at: datetime
+
+
 class Failure(StrEnum):
     """Why an attempt came to nothing; the customer's page and the firm's `lastFailure` use the same words."""
 
@@ -273,6 +306,7 @@ class Failure(StrEnum):
     INVALID_RETURN = "invalid_return"
     CHOSE_ANOTHER_BANK = "chose_another_bank"
     NO_SUITABLE_ACCOUNT = "no_suitable_account"
+    NOT_DEBITED = "not_debited"
 
 
 FAILURE_MESSAGES: dict[Failure, str] = {
@@ -286,6 +320,7 @@ FAILURE_MESSAGES: dict[Failure, str] = {
     Failure.INVALID_RETURN: "What came back from the bank could not be verified, so nothing was sent.",
     Failure.CHOSE_ANOTHER_BANK: "The customer chose another bank.",
     Failure.NO_SUITABLE_ACCOUNT: "No account that can receive money was shared.",
+    Failure.NOT_DEBITED: "The customer's bank could not tell what became of the payment; the firm found that nothing was taken.",
 }
 
 
@@ -315,7 +350,6 @@ class AuditTag(StrEnum):
     CREDIT_CANCELLED = "funds:credit_request:cancelled"
     CREDIT_EXPIRED = "funds:credit_request:expired"
     CREDIT_RESENT = "funds:credit_request:resent"
-    CREDIT_RECEIVED = "funds:credit_request:confirmed_received"
     ACCOUNT_REQUESTED = "funds:account_request:created"
     ACCOUNT_CANCELLED = "funds:account_request:cancelled"
     ACCOUNT_EXPIRED = "funds:account_request:expired"
@@ -324,6 +358,10 @@ class AuditTag(StrEnum):
     PAYMENT_AGREED = "funds:payment:agreed"
     PAYMENT_MOVED = "funds:payment:moved"
     EVIDENCE_GIVEN = "funds:payment:evidence_given"
+    FINDING_PROPOSED = "funds:payment_finding:proposed"
+    FINDING_APPROVED = "funds:payment_finding:approved"
+    FINDING_DECLINED = "funds:payment_finding:declined"
+    REVIEW_RESOLVED = "funds:review:resolved"
     SHARE_AGREED = "funds:share:agreed"
     SHARE_MOVED = "funds:share:moved"
     CONSENT_REVOKED = "funds:share:revoked"

@@ -18,6 +18,7 @@ from strongroom.funds.states import (
     RequestState,
 )
 from strongroom.funds.store import requests as request_store
+from strongroom.funds.store import reviews as review_store
 from strongroom.kit import audit
 from strongroom.kit.db import Tx
 from strongroom.kit.machine import Moved
@@ -71,6 +72,7 @@ class PaymentMoves:
         failure: Failure | None = None,
         sets: Mapping[str, Any] | None = None,
         times: Iterable[str] = (),
+        actor: str = "system",
     ) -> Moved[PaymentState] | None:
         """Move a payment if its state allows the event; None when it does not, and then nothing at all was done.
 
@@ -94,25 +96,27 @@ class PaymentMoves:
             times=[*_TIMES.get(target, ()), *times],
         )
         if moved is not None:
-            await self._follow(tx, payment, moved, failure)
+            await self._follow(tx, payment, moved, failure, actor)
         return moved
 
     async def lock_request(self, tx: Tx, payment: Payment) -> None:
         """Lock the payment's request, and with it every other move of its payments, until the transaction ends."""
         await request_store.find_request(tx, payment.firm_id, payment.request_id, lock=True)
 
-    async def _follow(self, tx: Tx, payment: Payment, moved: Moved[PaymentState], failure: Failure | None) -> None:
-        """Move the request along, tell the firm, and write the audit."""
+    async def _follow(self, tx: Tx, payment: Payment, moved: Moved[PaymentState], failure: Failure | None, actor: str) -> None:
+        """Move the request along, tell the firm, write the audit, and end the question that the move answers."""
         if request_event := REQUEST_FOLLOWS.get(moved.after):
             await self._follow_request(tx, payment, request_event, failure)
         await audit.record(
             tx,
             payment.firm_id,
-            "system",
+            actor,
             AuditTag.PAYMENT_MOVED,
             payment.id,
             {"before": moved.before, "after": moved.after} | ({"failure": str(failure)} if failure else {}),
         )
+        if moved.before is PaymentState.UNCONFIRMED:
+            await review_store.close_review(tx, payment.firm_id, payment.request_id, "unconfirmed", resolved_by=actor)
         if event_type := _EVENTS.get(moved.after):
             data = await self._results.credit_request(tx, payment.firm_id, payment.request_id)
             await self._events.publish(tx, payment.firm_id, event_type, payment.request_id, as_mapping(data))

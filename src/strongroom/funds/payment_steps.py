@@ -32,6 +32,7 @@ from strongroom.funds.names import find_third_party
 from strongroom.funds.payment_moves import PaymentMoves
 from strongroom.funds.states import PAYMENT, PaymentEvent, PaymentState
 from strongroom.funds.store import payments as store
+from strongroom.funds.store import reviews as review_store
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.errors import Unavailable
 from strongroom.kit.ids import new_id
@@ -43,6 +44,8 @@ _RENEW_SECONDS = 15.0
 _CODE_LIFE_SECONDS = 55  # banks' codes live a minute
 _ASK_SAME_KEY_SECONDS = 23 * 3600  # after 24 h the same key may debit twice
 _GIVE_UP_SECONDS = 5 * 24 * 3600
+_HOUR_SECONDS, _DAY_SECONDS = 3600, 86_400
+_UNUSED = frozenset({ConsentStatus.AUTHORISED, ConsentStatus.REJECTED})
 _NO_FUNDS = frozenset({"AM04", "insufficient_funds"})
 _DECLINED_AS = {
     "cancelled": Failure.CANCELLED_AT_BANK,
@@ -130,6 +133,8 @@ class PaymentSteps:
                 await self._ask_by_sending(payment)
             case PaymentState.PROCESSING | PaymentState.EXECUTED | PaymentState.HELD:
                 await self._poll(payment)
+            case PaymentState.UNCONFIRMED:
+                await self._ask_again(payment)
             case _:
                 await self._later(payment, None)
 
@@ -240,18 +245,21 @@ class PaymentSteps:
 
         Unused is believed only when no sending can still be under way at a slow bank: after the time of the same key.
         """
-        memory = await self._memory(payment)
-        try:
-            report = await self._registry.get_bank(payment.bank_id).consent_report(memory)
-        except (BankUnavailable, BankSilent, BankRefused):
-            report = None
-        status = report.status if report else ConsentStatus.UNKNOWN
-        if status in {ConsentStatus.AUTHORISED, ConsentStatus.REJECTED} and not may_be_under_way:
+        status = await self._consent_status(payment)
+        if status in _UNUSED and not may_be_under_way:
             await self._end(payment, PaymentEvent.NEVER_SUBMITTED, Failure.NOT_COMPLETED)
         elif status in {ConsentStatus.CONSUMED, ConsentStatus.GONE} or give_up:
             await self._unconfirmed(payment)
         else:
             await self._later(payment, 300)
+
+    async def _consent_status(self, payment: Payment) -> ConsentStatus:
+        """Ask where the consent stands; unknown when the bank does not say."""
+        memory = await self._memory(payment)
+        try:
+            return (await self._registry.get_bank(payment.bank_id).consent_report(memory)).status
+        except (BankUnavailable, BankSilent, BankRefused):
+            return ConsentStatus.UNKNOWN
 
     async def _poll(self, payment: Payment) -> None:
         """Ask where a submitted payment stands."""
@@ -268,6 +276,22 @@ class PaymentSteps:
             await self._give_up(payment)
         else:
             await self._later(payment, _back_off(age))
+
+    async def _ask_again(self, payment: Payment) -> None:
+        """People must look, and the bank may know meanwhile: ask hourly for a day, then daily, until somebody has decided."""
+        async with self._db.transaction(payment.firm_id) as tx:
+            ages = await store.ages(tx, payment.firm_id, payment.id)
+        await self._later(payment, _HOUR_SECONDS if ages["changed"] < _DAY_SECONDS else _DAY_SECONDS)
+        if payment.bank_payment_id is None:
+            key_is_over = ages["first_submitted"] >= _ASK_SAME_KEY_SECONDS
+            if key_is_over and await self._consent_status(payment) in _UNUSED:
+                await self._end(payment, PaymentEvent.NEVER_SUBMITTED, Failure.NOT_COMPLETED)
+            return
+        with contextlib.suppress(BankUnavailable, BankSilent, BankRefused):
+            memory = await self._memory(payment)
+            report = await self._registry.get_bank(payment.bank_id).payment_report(memory, payment.bank_payment_id)
+            if report.status is not PaymentStatus.PENDING:  # pending tells nothing new: it would only be unconfirmed again
+                await self._record(payment, report)
 
     async def _record(self, payment: Payment, report: PaymentReport) -> None:
         """Write down the bank's answer and move as far as it says, never back."""
@@ -310,7 +334,7 @@ class PaymentSteps:
         )
         if report.status in {PaymentStatus.EXECUTED, PaymentStatus.CREDITED} and verdict != "no":
             reason = "third_party_payer" if verdict == "yes" else "unknown_payer"
-            await store.open_review(tx, payment.firm_id, new_id("rev"), payment.request_id, reason)
+            await review_store.open_review(tx, payment.firm_id, new_id("rev"), payment.request_id, reason)
 
     async def _give_up(self, payment: Payment) -> None:
         if payment.state is PaymentState.PROCESSING:
@@ -321,7 +345,8 @@ class PaymentSteps:
     async def _unconfirmed(self, payment: Payment) -> None:
         async with self._db.transaction(payment.firm_id) as tx:
             if await self._moves.move(tx, payment, PaymentEvent.BANK_SILENT):
-                await store.open_review(tx, payment.firm_id, new_id("rev"), payment.request_id, "unconfirmed")
+                await store.set_due(tx, payment.firm_id, payment.id, state=PaymentState.UNCONFIRMED, in_seconds=_HOUR_SECONDS)
+                await review_store.open_review(tx, payment.firm_id, new_id("rev"), payment.request_id, "unconfirmed")
 
     async def _end(self, payment: Payment, event: PaymentEvent, failure: Failure, *, state: PaymentState | None = None) -> None:
         """End an attempt from which no debit can follow."""

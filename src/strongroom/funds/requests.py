@@ -23,6 +23,7 @@ from strongroom.funds.states import CREDIT_REQUEST, LIVE_BEFORE_EXCHANGE, Paymen
 from strongroom.funds.store import cases as case_store
 from strongroom.funds.store import payments as payment_store
 from strongroom.funds.store import requests as store
+from strongroom.funds.store import reviews as review_store
 from strongroom.kit import audit
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.errors import FieldError, Invalid, NotFound
@@ -186,7 +187,7 @@ class CreditRequests:
                 raise NotFound
             await self._close_live_payment(tx, request)
             if await store.freeze(tx, firm_id, request_id):
-                await payment_store.open_review(tx, firm_id, new_id("rev"), request_id, "unrecognised")
+                await review_store.open_review(tx, firm_id, new_id("rev"), request_id, "unrecognised")
                 await audit.record(tx, firm_id, f"customer:{customer_id}", AuditTag.UNRECOGNISED, request_id)
                 await self._tell(tx, firm_id, request_id, EventType.CREDIT_REQUEST_PAYMENT_FAILED)
 

@@ -26,7 +26,7 @@ from strongroom.funds.states import (
     ShareEvent,
     ShareState,
 )
-from strongroom.funds.store import payments as payment_store
+from strongroom.funds.store import reviews as review_store
 from strongroom.funds.store import shares as store
 from strongroom.kit import audit
 from strongroom.kit.db import Tx
@@ -109,7 +109,7 @@ class ShareMoves:
         }
         moved = await self.move(tx, share, event, sets=sets)
         if moved is not None and match.review_required:
-            await payment_store.open_review(tx, share.firm_id, new_id("rev"), share.request_id, "name_mismatch")
+            await review_store.open_review(tx, share.firm_id, new_id("rev"), share.request_id, "name_mismatch")
         return moved
 
     async def offer(self, tx: Tx, share: Share, sealed: Mapping[str, bytes]) -> Moved[ShareState] | None:

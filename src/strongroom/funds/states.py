@@ -124,6 +124,9 @@ class PaymentEvent(StrEnum):
     NEVER_SUBMITTED = "never_submitted"
     TIMED_OUT = "timed_out"
     CHOSE_ANOTHER = "chose_another"
+    FOUND_DEBITED = "found_debited"  # two people established it, where the bank cannot tell
+    FOUND_NOT_DEBITED = "found_not_debited"
+    FOUND_RECEIVED = "found_received"
 
 
 _P, _PE = PaymentState, PaymentEvent
@@ -148,7 +151,7 @@ PAYMENT: Machine[PaymentState, PaymentEvent] = Machine(
         (_P.EXCHANGING, _PE.GRANTED, _P.AUTHORISED),
         (_P.AUTHORISED, _PE.SUBMIT_CLAIMED, _P.SUBMITTING),
         (_P.AUTHORISED, _PE.NEVER_SUBMITTED, _P.FAILED),
-        (_P.SUBMITTING, _PE.NEVER_SUBMITTED, _P.FAILED),
+        ([_P.SUBMITTING, _P.UNCONFIRMED], _PE.NEVER_SUBMITTED, _P.FAILED),
         (_SENT, _PE.BANK_TOOK_IT, _P.PROCESSING),
         ([*_SENT, _P.HELD], _PE.BANK_EXECUTED, _P.EXECUTED),
         ([*_SENT, _P.HELD, _P.EXECUTED], _PE.BANK_CREDITED, _P.CREDITED),
@@ -156,6 +159,9 @@ PAYMENT: Machine[PaymentState, PaymentEvent] = Machine(
         (_SENT, _PE.BANK_REJECTED, _P.REJECTED),
         ([_P.EXECUTED, _P.HELD], _PE.BANK_REJECTED, _P.SENT_BACK),
         ([_P.SUBMITTING, _P.PROCESSING], _PE.BANK_SILENT, _P.UNCONFIRMED),
+        (_P.UNCONFIRMED, _PE.FOUND_DEBITED, _P.EXECUTED),
+        (_P.UNCONFIRMED, _PE.FOUND_NOT_DEBITED, _P.FAILED),
+        (_P.EXECUTED, _PE.FOUND_RECEIVED, _P.CREDITED),
     ],
 )
 
@@ -354,5 +360,33 @@ RECEIVING: Machine[ReceivingState, ReceivingEvent] = Machine(
         (ReceivingState.PROPOSED, ReceivingEvent.APPROVE, ReceivingState.APPROVED),
         (ReceivingState.PROPOSED, ReceivingEvent.DECLINE, ReceivingState.DECLINED),
         (ReceivingState.APPROVED, ReceivingEvent.RETIRE, ReceivingState.RETIRED),
+    ],
+)
+
+
+class FindingState(StrEnum):
+    """Where a finding of people about a payment stands."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    DECLINED = "declined"
+
+
+class FindingEvent(StrEnum):
+    """What happens to a finding."""
+
+    APPROVE = "approve"
+    DECLINE = "decline"
+
+
+FINDING: Machine[FindingState, FindingEvent] = Machine(
+    "payment finding",
+    "payment_findings",
+    states=FindingState,
+    start=FindingState.PROPOSED,
+    ends=[FindingState.APPROVED, FindingState.DECLINED],
+    edges=[
+        (FindingState.PROPOSED, FindingEvent.APPROVE, FindingState.APPROVED),
+        (FindingState.PROPOSED, FindingEvent.DECLINE, FindingState.DECLINED),
     ],
 )

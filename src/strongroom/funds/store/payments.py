@@ -87,6 +87,16 @@ async def payments_of(tx: Tx, firm_id: str, request_id: str) -> list[Payment]:
     return [_payment(row) for row in rows]
 
 
+async def unconfirmed(tx: Tx, firm_id: str, limit: int) -> list[Payment]:
+    """Return the payments about which people must decide, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM payments WHERE firm_id = $1 AND state = 'unconfirmed' ORDER BY changed_at, id LIMIT $2",
+        firm_id,
+        limit,
+    )
+    return [_payment(row) for row in rows]
+
+
 async def latest_payments(tx: Tx, firm_id: str, request_ids: list[str]) -> list[Payment]:
     """Return the newest attempt of each request."""
     rows = await tx.fetch(
@@ -184,16 +194,6 @@ async def last_bank(tx: Tx, firm_id: str, customer_id: str) -> str | None:
         firm_id, customer_id,
     )  # fmt: skip
     return found
-
-
-async def open_review(tx: Tx, firm_id: str, review_id: str, subject_id: str, reason: str) -> bool:
-    """Open a review for the firm's staff unless the same one is open."""
-    tag = await tx.execute(
-        """INSERT INTO reviews (firm_id, id, subject_id, reason) VALUES ($1, $2, $3, $4)
-           ON CONFLICT (firm_id, subject_id, reason) WHERE resolved_at IS NULL DO NOTHING""",
-        firm_id, review_id, subject_id, reason,
-    )  # fmt: skip
-    return tag == "INSERT 0 1"
 
 
 async def note_report(

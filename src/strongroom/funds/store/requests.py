@@ -169,6 +169,13 @@ async def freeze(tx: Tx, firm_id: str, request_id: str) -> bool:
     return tag == "UPDATE 1"
 
 
+async def release(tx: Tx, firm_id: str, request_id: str) -> None:
+    """Let a frozen request go on."""
+    await tx.execute(
+        "UPDATE credit_requests SET frozen_at = NULL, changed_at = app_now() WHERE firm_id = $1 AND id = $2", firm_id, request_id
+    )
+
+
 async def claim_expired(tx: Tx, limit: int) -> list[asyncpg.Record]:
     """Lock requests whose time is over and that no payment keeps alive."""
     return await tx.fetch(

@@ -110,6 +110,13 @@ async def freeze(tx: Tx, firm_id: str, request_id: str, failure_code: str, failu
     return tag == "UPDATE 1"
 
 
+async def release(tx: Tx, firm_id: str, request_id: str) -> None:
+    """Let a frozen request go on."""
+    await tx.execute(
+        "UPDATE account_requests SET frozen_at = NULL, changed_at = app_now() WHERE firm_id = $1 AND id = $2", firm_id, request_id
+    )
+
+
 async def note_failure(tx: Tx, firm_id: str, request_id: str, failure_code: str, failure_message: str) -> None:
     """Keep why the last attempt came to nothing; other customers' attempts may go on."""
     await tx.execute(
