@@ -78,10 +78,18 @@ async def test_a_wrong_filter_is_refused_by_its_name(firm: Firm, path: str, quer
     assert [error["pointer"] for error in refused["errors"]] == [pointer]
 
 
-async def test_a_cursor_of_another_firm_leads_nowhere(firm: Firm, other_firm: Firm) -> None:
+@pytest.mark.parametrize("path", LISTS)
+async def test_a_place_that_a_list_does_not_have_is_refused_and_never_looks_like_its_end(firm: Firm, path: str) -> None:
+    for after in ("cas-0000000000000", "x", "cas-%C3%A9"):
+        refused = await firm.get(f"{path}?after={after}", 422)
+        assert (refused["code"], refused["errors"][0]["pointer"]) == ("unknown_cursor", "/after")
+
+
+async def test_a_cursor_of_another_firm_is_as_unknown_as_one_that_never_was(firm: Firm, other_firm: Firm) -> None:
     case_id, _ = await firm.open_case()
     await other_firm.open_case()
-    assert await other_firm.get(f"/cases?after={case_id}") == {"data": [], "next": None}
+    assert (await other_firm.get(f"/cases?after={case_id}", 422))["code"] == "unknown_cursor"
+    assert await firm.get(f"/cases?after={case_id}&createdBefore=2020-01-01T00:00:00Z") == {"data": [], "next": None}
 
 
 @pytest.mark.parametrize("address", ["/cases?caseRef=%00", "/cases?after=%00", "/cases/%00", "/creditRequests?caseId=a%00b"])

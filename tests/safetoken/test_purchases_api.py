@@ -130,8 +130,9 @@ async def test_the_support_desk_lists_by_status_page_by_page(shop):
     assert second["next"] is None
     assert [one["authenticationId"] for one in (await shop.bank.call("GET", "", 200))["data"]] == [ids[1], ids[0]]
     assert (await shop.other.call("GET", "", 200))["data"] == []
+    await shop.other.call("GET", f"?after={ids[0]}", 422)
     assert (await shop.merchant.call("GET", "?createdBefore=2020-01-01T00:00:00Z", 200))["data"] == []
-    for bad in ("status=open", "limit=0", "limit=101", "createdAfter=yesterday", "createdAfter=2026-01-01T00:00:00"):
+    for bad in ("status=open", "limit=0", "limit=101", "createdAfter=yesterday", "createdAfter=2026-01-01T00:00:00", "after=x"):
         await shop.merchant.call("GET", f"?{bad}", 422)
 
 

@@ -139,6 +139,7 @@ async def test_the_feed_is_read_page_by_page_and_ends_where_it_goes_on(firm: Fir
     assert await firm.call("GET", f"{EVENTS}/{ids[0]}", 200) == first["data"][0]
     for wrong in ("-1", "x", "99999999999999999999"):
         await firm.call("GET", f"{EVENTS}?after={wrong}", 422)
+    assert (await firm.call("GET", f"{EVENTS}?after=6", 422))["code"] == "unknown_cursor"
 
 
 async def test_deliveries_are_shown_and_replayed(firm: Firm) -> None:

@@ -13,7 +13,7 @@ from strongroom.access.guard import ANY_SCOPE
 from strongroom.access.schemas import OAuthError
 from strongroom.apidoc.operation import Keyed, Operation, Part
 from strongroom.apidoc.shapes import Schema, reference
-from strongroom.kit.errors import Invalid, Malformed, NotFound, Refusal, TooLarge, Unauthorised, Unavailable
+from strongroom.kit.errors import Invalid, Malformed, NotFound, Refusal, TooLarge, Unauthorised, Unavailable, UnknownCursor
 from strongroom.kit.idempotency import KeyReused, StillRunning
 from strongroom.kit.problems import PROBLEM_TYPE, Broken, Busy, Overloaded, Problem, describe
 
@@ -60,6 +60,8 @@ def _refusals(operation: Operation) -> list[type[Refusal]]:
         found.append(NotFound)
     if operation.keyed is not Keyed.IGNORED or operation.method == "get" or operation.path_parameters:
         found += [Invalid] if operation.body is not None or _has_query(operation) else []
+    if "after" in operation.handler.fn.__annotations__:
+        found.append(UnknownCursor)
     if operation.keyed is Keyed.ACCEPTED:
         found += [StillRunning, KeyReused]
     if operation.method != "get":
@@ -102,4 +104,4 @@ def _oauth_code(refusal: type[Refusal]) -> str:
 
 
 def _problem(refusal: type[Refusal]) -> Any:
-    return msgspec.to_builtins(describe(refusal(), _EXAMPLE_ID))
+    return msgspec.json.decode(msgspec.json.encode(describe(refusal(), _EXAMPLE_ID)))

@@ -20,7 +20,7 @@ from strongroom.funds.store import reviews as review_store
 from strongroom.funds.store import shares as store
 from strongroom.kit import audit
 from strongroom.kit.db import Database, Tx
-from strongroom.kit.errors import NotFound
+from strongroom.kit.errors import NotFound, UnknownCursor
 from strongroom.kit.idempotency import Once
 from strongroom.kit.ids import new_id
 from strongroom.webhooks.model import EventType
@@ -95,9 +95,11 @@ class AccountRequests:
             return await self._results.of_account_request(tx, request, full=full)
 
     async def list_requests(self, firm_id: str, page: Page, *, full: bool = True) -> list[AccountRequestOut]:
-        """Return one more request than the page holds, newest first."""
+        """Return one more request than the page holds, newest first. Raise UnknownCursor."""
         async with self._db.transaction(firm_id) as tx:
             found = await store.list_requests(tx, firm_id, page)
+            if page.after and not found and await store.find_request(tx, firm_id, page.after) is None:
+                raise UnknownCursor
             return [await self._results.of_account_request(tx, one, full=full) for one in found]
 
     async def for_customer(self, firm_id: str, case_id: str, customer_id: str) -> list[tuple[AccountRequest, Share | None]]:

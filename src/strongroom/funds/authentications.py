@@ -28,7 +28,7 @@ from strongroom.kit import audit, limits
 from strongroom.kit.clock import now_of
 from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Database, Tx, act_for
-from strongroom.kit.errors import NotFound
+from strongroom.kit.errors import NotFound, UnknownCursor
 from strongroom.kit.idempotency import Once
 from strongroom.kit.ids import new_id
 from strongroom.kit.jobs import NOTIFY
@@ -197,9 +197,12 @@ class Authentications:
         return shape(found)
 
     async def list_authentications(self, firm_id: str, page: Page) -> list[AuthenticationOut]:
-        """Return one more authentication than the page holds, newest first."""
+        """Return one more authentication than the page holds, newest first. Raise UnknownCursor."""
         async with self._db.transaction(firm_id) as tx:
-            return [shape(one) for one in await store.list_authentications(tx, firm_id, page)]
+            found = await store.list_authentications(tx, firm_id, page)
+            if page.after and not found and await store.find_authentication(tx, firm_id, page.after) is None:
+                raise UnknownCursor
+        return [shape(one) for one in found]
 
     async def revoke(self, firm_id: str, actor: Actor, auth_id: str) -> AuthenticationOut:
         """Let a customer log in no more, and end their sessions. Raise NotFound."""

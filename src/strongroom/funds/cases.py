@@ -16,7 +16,7 @@ from strongroom.funds.states import CASE, CaseEvent
 from strongroom.funds.store import cases as store
 from strongroom.kit import audit
 from strongroom.kit.db import Database, Tx
-from strongroom.kit.errors import NotFound
+from strongroom.kit.errors import NotFound, UnknownCursor
 from strongroom.kit.groupcommit import GroupCommit
 from strongroom.kit.idempotency import Once
 from strongroom.kit.ids import new_id
@@ -98,9 +98,11 @@ class Cases:
         return WholeCase(case, customers, rows[0]["credit_request_ids"], rows[0]["account_request_ids"])
 
     async def list_cases(self, firm_id: str, page: Page) -> list[tuple[Case, list[Customer]]]:
-        """Return one more case than the page holds, newest first, each with its customers."""
+        """Return one more case than the page holds, newest first, each with its customers. Raise UnknownCursor."""
         async with self._db.transaction(firm_id) as tx:
             cases = await store.list_cases(tx, firm_id, page)
+            if page.after and not cases and await store.find_case(tx, firm_id, page.after) is None:
+                raise UnknownCursor
             opener = await self._customers.opener(tx, firm_id)
             by_case: dict[str, list[Customer]] = {case.id: [] for case in cases}
             for row in await store.customer_rows_of(tx, firm_id, list(by_case)):

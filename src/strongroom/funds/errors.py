@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from strongroom.kit.errors import Conflict, Gone, Invalid, NotFound
+from strongroom.kit.errors import Conflict, Gone, Invalid
 
 
 class CaseClosed(Conflict):
@@ -89,12 +89,6 @@ class AuthenticationExists(Conflict):
     """The customer may log in already."""
 
     code, title = "authentication_exists", "The customer already has a customer authentication"
-
-
-class UnknownCursor(NotFound):
-    """`after` names nothing in this list."""
-
-    code, status, title = "unknown_cursor", 422, "`after` must be a `next` of this list"
 
 
 class SamePerson(Conflict):

@@ -26,7 +26,7 @@ from strongroom.funds.store import requests as store
 from strongroom.funds.store import reviews as review_store
 from strongroom.kit import audit
 from strongroom.kit.db import Database, Tx
-from strongroom.kit.errors import FieldError, Invalid, NotFound
+from strongroom.kit.errors import FieldError, Invalid, NotFound, UnknownCursor
 from strongroom.kit.groupcommit import GroupCommit
 from strongroom.kit.idempotency import Once
 from strongroom.kit.ids import new_id
@@ -141,9 +141,12 @@ class CreditRequests:
             return await self._results.credit_request(tx, firm_id, request_id)
 
     async def list_requests(self, firm_id: str, page: Page) -> list[CreditRequestOut]:
-        """Return one more request than the page holds, newest first."""
+        """Return one more request than the page holds, newest first. Raise UnknownCursor."""
         async with self._db.transaction(firm_id) as tx:
-            return [await self._results.of_credit_request(tx, one) for one in await store.list_requests(tx, firm_id, page)]
+            found = await store.list_requests(tx, firm_id, page)
+            if page.after and not found and await store.find_request(tx, firm_id, page.after) is None:
+                raise UnknownCursor
+            return [await self._results.of_credit_request(tx, one) for one in found]
 
     async def payments(self, firm_id: str, request_id: str) -> list[PaymentOut]:
         """Return every attempt to pay. Raise NotFound."""

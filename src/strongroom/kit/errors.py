@@ -44,6 +44,15 @@ class Invalid(Refusal):
     code, status, title = "invalid", 422, "The request is not valid"
 
 
+class UnknownCursor(Invalid):
+    """`after` names no place in the list. An empty page would look like its end, and the caller would miss what follows."""
+
+    code, title = "unknown_cursor", "`after` must be a `next` of this list"
+
+    def __init__(self) -> None:
+        super().__init__(errors=(FieldError("/after", "is the `next` of the page before"),))
+
+
 class Unauthorised(Refusal):
     """Nobody we know is calling."""
 

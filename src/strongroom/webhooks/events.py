@@ -8,7 +8,7 @@ from typing import Any
 
 from strongroom.kit import audit
 from strongroom.kit.db import Database, Tx
-from strongroom.kit.errors import NotFound
+from strongroom.kit.errors import NotFound, UnknownCursor
 from strongroom.kit.ids import new_id
 from strongroom.kit.vault import Vault
 from strongroom.webhooks.model import Delivery, Event, EventType, Tag, encode_data, merge
@@ -74,10 +74,13 @@ class Events:
     async def events_after(self, firm_id: str, position: int, limit: int = 100) -> list[Event]:
         """Return the events behind a position of the feed, oldest first, at most `limit` (ceiling 500).
 
-        Positions have no gaps and appear in order, so a reader that keeps the last one it saw misses nothing.
+        Positions have no gaps and appear in order, so a reader that keeps the last one it saw misses nothing. Raise UnknownCursor
+        for a position that the feed has not reached: whoever waited there would miss what comes before it.
         """
         async with self._db.transaction(firm_id) as tx:
             rows = await store.events_after(tx, firm_id, position, min(limit, FEED_MAX))
+            if not rows and position > await store.last_position(tx, firm_id):
+                raise UnknownCursor
             keys = await self._vault.tenant(tx, firm_id)
             return [store.open_event(keys, row) for row in rows]
 

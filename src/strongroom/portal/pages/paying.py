@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from strongroom.banking.port import CustomerContext
 from strongroom.funds.desk import Asked
@@ -53,7 +53,7 @@ async def actions(request: AnyRequest) -> Response[Any]:
 
 
 @get("/customer/pay/{request_id:str}", opt=_SESSION)
-async def choose_bank(request: AnyRequest, request_id: FromPath[str], q: str = "") -> Response[Any]:
+async def choose_bank(request: AnyRequest, request_id: FromPath[str], q: FromQuery[str] = "") -> Response[Any]:
     """List the banks, most used first, those out of reach with the reason."""
     visit = Visit(request)
     asked = await visit.house.desk.credit_request(await visit.records(), request_id)
@@ -69,7 +69,9 @@ async def choose_bank(request: AnyRequest, request_id: FromPath[str], q: str = "
 
 
 @get("/customer/pay/{request_id:str}/check", opt=_SESSION)
-async def check(request: AnyRequest, request_id: FromPath[str], bank: str = "", unreachable: bool = False) -> Response[Any]:
+async def check(
+    request: AnyRequest, request_id: FromPath[str], bank: FromQuery[str] = "", unreachable: FromQuery[bool] = False
+) -> Response[Any]:
     """Show what the customer is about to agree to."""
     visit = Visit(request)
     asked = await visit.house.desk.credit_request(await visit.records(), request_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from strongroom.access.model import Firm
 from strongroom.kit.errors import NotFound
@@ -21,7 +21,7 @@ _CSS_SECONDS = 300
 
 
 @get("/customer/genuine", opt=_OPEN)
-async def genuine(request: AnyRequest, firm: str | None = None) -> Response[Any]:
+async def genuine(request: AnyRequest, firm: FromQuery[str | None] = None) -> Response[Any]:
     """Say how to check that a message is genuine."""
     visit = Visit(request)
     known = await known_firm(visit, firm)

@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from strongroom.access.model import Firm, Session
 from strongroom.banking.port import CustomerContext
@@ -62,7 +62,7 @@ async def why(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
 
 
 @get("/customer/share/{request_id:str}/bank", opt=_SESSION)
-async def choose_bank(request: AnyRequest, request_id: FromPath[str], q: str = "") -> Response[Any]:
+async def choose_bank(request: AnyRequest, request_id: FromPath[str], q: FromQuery[str] = "") -> Response[Any]:
     """List the banks."""
     visit = Visit(request)
     asked = await visit.house.desk.account_request(await visit.records(), request_id)
@@ -78,7 +78,9 @@ async def choose_bank(request: AnyRequest, request_id: FromPath[str], q: str = "
 
 
 @get("/customer/share/{request_id:str}/check", opt=_SESSION)
-async def check(request: AnyRequest, request_id: FromPath[str], bank: str = "", unreachable: bool = False) -> Response[Any]:
+async def check(
+    request: AnyRequest, request_id: FromPath[str], bank: FromQuery[str] = "", unreachable: FromQuery[bool] = False
+) -> Response[Any]:
     """Show what the customer is about to agree to."""
     visit = Visit(request)
     asked = await visit.house.desk.account_request(await visit.records(), request_id)
@@ -200,7 +202,7 @@ async def choose_account(request: AnyRequest, share_id: FromPath[str]) -> Respon
 
 
 @get("/customer/shares/{share_id:str}/code", opt=_PASS)
-async def ask_code(request: AnyRequest, share_id: FromPath[str], resent: bool = False) -> Response[Any]:
+async def ask_code(request: AnyRequest, share_id: FromPath[str], resent: FromQuery[bool] = False) -> Response[Any]:
     """Ask for the fresh code that finishes the sharing in this browser."""
     return await _code_page(Visit(request), share_id, resent=resent)
 

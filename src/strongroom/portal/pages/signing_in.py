@@ -7,7 +7,7 @@ from typing import Any
 
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from strongroom.access.model import Firm
 from strongroom.funds.authentications import Shut, Waiting, Wrong
@@ -38,7 +38,7 @@ _SESSION: dict[str, Any] = {"session": "the handler asks for it"}
 
 
 @get(paths.START, opt=_OPEN)
-async def start(request: AnyRequest, firm: str | None = None) -> Response[Any]:
+async def start(request: AnyRequest, firm: FromQuery[str | None] = None) -> Response[Any]:
     """Show who asks, what for and how to check it."""
     visit = Visit(request)
     if await visit.find_session() is not None:
@@ -72,7 +72,7 @@ async def take_who(request: AnyRequest) -> Response[Any]:
 
 
 @get(paths.CODE, opt=_OPEN)
-async def ask_code(request: AnyRequest, resent: bool = False) -> Response[Any]:
+async def ask_code(request: AnyRequest, resent: FromQuery[bool] = False) -> Response[Any]:
     """Ask for the code."""
     visit = Visit(request)
     waiting = await visit.house.authentications.waiting(visit.browser)

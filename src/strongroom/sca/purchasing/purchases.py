@@ -18,7 +18,7 @@ from strongroom.issuing.registry import RemoteIssuers
 from strongroom.kit import audit
 from strongroom.kit.crypto import same
 from strongroom.kit.db import Database, Tx, act_for
-from strongroom.kit.errors import NotFound
+from strongroom.kit.errors import NotFound, UnknownCursor
 from strongroom.kit.ids import is_id, new_id
 from strongroom.kit.limits import Limit, take
 from strongroom.kit.vault import Vault
@@ -149,10 +149,13 @@ class Purchases:
         return purchase
 
     async def list_purchases(self, tenant_id: str, asked: Asked) -> list[Purchase]:
-        """Return one purchase more than asked for, newest first, so that the caller knows whether there is another page."""
+        """Return one purchase more than asked for, newest first, so that the caller knows whether there is another page.
+
+        Raise UnknownCursor.
+        """
         states = [str(state) for state in states_of(asked.status)] if asked.status else None
         async with self._db.transaction(tenant_id) as tx:
-            return await store.listed(
+            found = await store.listed(
                 tx,
                 tenant_id,
                 states=states,
@@ -161,6 +164,9 @@ class Purchases:
                 created_before=asked.created_before,
                 limit=asked.limit + 1,
             )
+            if asked.after and not found and not await store.is_listed(tx, tenant_id, asked.after):
+                raise UnknownCursor
+        return found
 
     async def settle_overdue(self) -> int:
         """End what nobody finished: expired purchases, and questions to issuers that were never answered. As the worker."""

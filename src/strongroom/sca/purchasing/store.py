@@ -99,7 +99,7 @@ async def listed(
     limit: int,
 ) -> list[Purchase]:
     """Return purchases of an issuer or merchant, newest first, beginning after the one named."""
-    side = "merchant_id" if tenant_id.startswith("mer-") else "issuer_id"
+    side = _side(tenant_id)
     rows = await tx.fetch(
         f"""SELECT {_COLUMNS} FROM purchases
             WHERE {side} = $1 AND ($2::text[] IS NULL OR state = ANY($2))
@@ -109,6 +109,18 @@ async def listed(
         tenant_id, states, after, created_after, created_before, limit,
     )  # fmt: skip
     return [_purchase(row) for row in rows]
+
+
+async def is_listed(tx: Tx, tenant_id: str, purchase_id: str) -> bool:
+    """True when an issuer or merchant has this purchase in its list."""
+    found: bool = await tx.fetchval(
+        f"SELECT EXISTS (SELECT 1 FROM purchases WHERE {_side(tenant_id)} = $1 AND id = $2)", tenant_id, purchase_id
+    )
+    return found
+
+
+def _side(tenant_id: str) -> str:
+    return "merchant_id" if tenant_id.startswith("mer-") else "issuer_id"
 
 
 async def sealed_columns(tx: Tx, issuer_id: str, purchase_id: str) -> asyncpg.Record:

@@ -129,6 +129,11 @@ async def events_after(tx: Tx, firm_id: str, position: int, limit: int) -> list[
     )  # fmt: skip
 
 
+async def last_position(tx: Tx, firm_id: str) -> int:
+    """Return the position of the feed's newest event; 0 while it has none."""
+    return await tx.fetchval("SELECT last_position FROM webhook_feeds WHERE firm_id = $1", firm_id) or 0
+
+
 async def events_between(tx: Tx, firm_id: str, after: int, through: int, limit: int) -> list[tuple[str, int]]:
     """Return ids and positions of the events in a stretch of the feed, oldest first."""
     rows = await tx.fetch(
