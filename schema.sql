@@ -120,6 +120,14 @@ CREATE TABLE public.authentications (
     CONSTRAINT authentications_state_check CHECK ((state = ANY (ARRAY['invited'::text, 'verified'::text, 'locked'::text, 'revoked'::text])))
 );
 ALTER TABLE ONLY public.authentications FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.bank_refusals (
+    firm_id text NOT NULL,
+    bank_id text NOT NULL,
+    refused_minor bigint NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT bank_refusals_refused_minor_check CHECK ((refused_minor > 0))
+);
+ALTER TABLE ONLY public.bank_refusals FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.cardholders (
     issuer_id text NOT NULL,
     id text NOT NULL,
@@ -764,6 +772,8 @@ ALTER TABLE ONLY public.audit_seals
     ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (tenant_id, sequence);
 ALTER TABLE ONLY public.authentications
     ADD CONSTRAINT authentications_pkey PRIMARY KEY (firm_id, id);
+ALTER TABLE ONLY public.bank_refusals
+    ADD CONSTRAINT bank_refusals_pkey PRIMARY KEY (firm_id, bank_id);
 ALTER TABLE ONLY public.cardholders
     ADD CONSTRAINT cardholders_pkey PRIMARY KEY (issuer_id, id);
 ALTER TABLE ONLY public.cases
@@ -963,6 +973,7 @@ ALTER TABLE public.attempt_budgets ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.audit_entries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.audit_seals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.authentications ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.bank_refusals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.cardholders ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.challenges ENABLE ROW LEVEL SECURITY;
@@ -998,6 +1009,7 @@ CREATE POLICY tenant ON public.attempt_budgets USING ((tenant_id = public.app_te
 CREATE POLICY tenant ON public.audit_entries USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.audit_seals USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.authentications USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
+CREATE POLICY tenant ON public.bank_refusals USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.cardholders USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
 CREATE POLICY tenant ON public.cases USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.challenges USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
@@ -1045,6 +1057,7 @@ CREATE POLICY worker ON public.attempt_budgets TO strongroom_worker USING (true)
 CREATE POLICY worker ON public.audit_entries TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.audit_seals TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.authentications TO strongroom_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON public.bank_refusals TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.cardholders TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.cases TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.challenges TO strongroom_worker USING (true) WITH CHECK (true);
@@ -1091,6 +1104,8 @@ GRANT SELECT ON TABLE public.audit_seals TO strongroom_app;
 GRANT SELECT,INSERT ON TABLE public.audit_seals TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.authentications TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.authentications TO strongroom_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.bank_refusals TO strongroom_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.bank_refusals TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cardholders TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cardholders TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO strongroom_app;

@@ -157,7 +157,12 @@ async def test_no_other_worker_sends_while_an_order_is_under_way(till: Till) -> 
 
 @pytest.mark.parametrize(
     ("code", "failure"),
-    [("AM04", Failure.INSUFFICIENT_FUNDS), ("insufficient_funds", Failure.INSUFFICIENT_FUNDS), ("no", Failure.REFUSED_BY_BANK)],
+    [
+        ("AM04", Failure.INSUFFICIENT_FUNDS),
+        ("insufficient_funds", Failure.INSUFFICIENT_FUNDS),
+        ("AM21", Failure.OVER_LIMIT),
+        ("no", Failure.REFUSED_BY_BANK),
+    ],
 )
 async def test_a_clear_no_to_the_first_sending_ends_the_attempt(till: Till, code: str, failure: Failure) -> None:
     request_id, payment_id = await returned(till)

@@ -94,7 +94,7 @@ MOST = (
 OTHERS = (
     _bank("Alder & Pike Private Bank"),
     _bank("Bramble", out_of_reach=paying.OutOfReach.MAINTENANCE, since=SINCE),
-    _bank("Copperfield Bank"),
+    _bank("Copperfield Bank", refused_lately=True),
     _bank("Dunmore Savings", out_of_reach=paying.OutOfReach.NOT_OFFERED),
     _bank("Eastfold", out_of_reach=paying.OutOfReach.SLOW, since=SINCE),
     _bank("Foxglove Bank"),
@@ -127,6 +127,7 @@ def paying_samples() -> Iterator[Sample]:
     rest = replace(BANKS, query="e", last_used=None, most_used=(), others=REST)
     yield page("choose-bank-unavailable", replace(choose, banks=rest, until=None))
     yield page("check", CHECK)
+    yield page("check-refused-lately", replace(CHECK, refused_lately=True))
     yield page("check-limit", replace(CHECK, limit_minor=2_500_000, provider=AGENT))
     yield page("check-unreachable", replace(CHECK, bank_unreachable=True, provider=PRETEND))
     yield page("go", paying.GoToBankToPay(PAY_ID, SLIP, LAST.name, "https://mulberry.example/authorise?request=1"))

@@ -123,7 +123,7 @@ class Code:
 class Declined:
     """The customer or the bank said no at the bank's own pages, or the return proves nothing."""
 
-    code: str  # `cancelled`, `not_finished`, `insufficient_funds`, `bank_error`, `invalid_return`, or the bank's own
+    code: str  # `cancelled`, `not_finished`, `insufficient_funds`, `over_limit`, `bank_error`, `invalid_return`, or the bank's own
     detail: str = ""
 
 

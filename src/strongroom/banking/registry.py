@@ -26,6 +26,7 @@ BankId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length
 Issuer = Annotated[str, msgspec.Meta(pattern=r"^https://[^/?#@]+(/[^?#]*)?$", max_length=500)]  # exact, to the last slash
 HttpsUrl = Annotated[str, msgspec.Meta(pattern=r"^https://[^/?#@]+(/[^?#]*[^/?#])?$", max_length=500)]
 Accent = Annotated[str, msgspec.Meta(pattern=r"^#[0-9a-fA-F]{6}$")]
+Pence = Annotated[int, msgspec.Meta(gt=0, le=100_000_000_000)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=60)]
 
 
@@ -44,6 +45,7 @@ class BankEntry(msgspec.Struct, frozen=True):
     popularity: int = LEAST_POPULAR
     unavailable_reason: str | None = None
     unavailable_since: datetime | None = None
+    payment_limit_minor: Pence | None = None  # what most customers may pay in a day through us, in pence
     connect_timeout_seconds: Seconds = 5.0
     answer_timeout_seconds: Seconds = 20.0
 
@@ -72,6 +74,7 @@ class BankListing:
     unavailable_reason: str | None  # the operator's own words, or `not_answering`
     unavailable_since: datetime | None
     health: HealthReport
+    payment_limit_minor: int | None = None
 
     @property
     def is_available(self) -> bool:
@@ -170,4 +173,4 @@ def _listing(line: _Line) -> BankListing:
     reason, since = entry.unavailable_reason, entry.unavailable_since
     if reason is None and health.unavailable_since is not None:
         reason, since = "not_answering", health.unavailable_since
-    return BankListing(entry.id, entry.name, entry.accent, reason, since, health)
+    return BankListing(entry.id, entry.name, entry.accent, reason, since, health, entry.payment_limit_minor)

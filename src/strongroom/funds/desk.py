@@ -13,6 +13,7 @@ from strongroom.funds.receiving import ReceivingAccounts
 from strongroom.funds.results import Results
 from strongroom.funds.store import cases as case_store
 from strongroom.funds.store import payments as payment_store
+from strongroom.funds.store import refusals as refusal_store
 from strongroom.funds.store import requests as request_store
 from strongroom.funds.store import shares as share_store
 from strongroom.kit.db import Database, Tx
@@ -124,6 +125,11 @@ class Desk:
         """Return the bank at which this customer last came to an agreement."""
         async with self._db.transaction(firm_id) as tx:
             return await payment_store.last_bank(tx, firm_id, customer_id)
+
+    async def refusing_banks(self, request: CreditRequest) -> frozenset[str]:
+        """Return the banks whose limits have lately refused the amount of this request, or less."""
+        async with self._db.transaction(request.firm_id) as tx:
+            return await refusal_store.refusing_banks(tx, request.firm_id, request.amount_minor)
 
     async def _seen(self, tx: Tx, record: Record) -> Seen | None:
         row = await case_store.find_customer_row(tx, record.firm_id, record.customer_id)

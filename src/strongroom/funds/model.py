@@ -298,6 +298,7 @@ class Failure(StrEnum):
 
     CANCELLED_AT_BANK = "cancelled_at_bank"
     INSUFFICIENT_FUNDS = "insufficient_funds"
+    OVER_LIMIT = "over_limit"
     REFUSED_BY_BANK = "refused_by_bank"
     REJECTED_BY_BANK = "rejected_by_bank"
     BANK_UNAVAILABLE = "bank_unavailable"
@@ -312,6 +313,7 @@ class Failure(StrEnum):
 FAILURE_MESSAGES: dict[Failure, str] = {
     Failure.CANCELLED_AT_BANK: "The customer cancelled at their bank.",
     Failure.INSUFFICIENT_FUNDS: "There was not enough money in the account that the customer chose.",
+    Failure.OVER_LIMIT: "The amount is over what the customer's bank lets them pay; nothing was taken.",
     Failure.REFUSED_BY_BANK: "The customer's bank refused.",
     Failure.REJECTED_BY_BANK: "The customer's bank rejected the payment after it was sent.",
     Failure.BANK_UNAVAILABLE: "The customer's bank could not be reached.",
@@ -322,6 +324,23 @@ FAILURE_MESSAGES: dict[Failure, str] = {
     Failure.NO_SUITABLE_ACCOUNT: "No account that can receive money was shared.",
     Failure.NOT_DEBITED: "The customer's bank could not tell what became of the payment; the firm found that nothing was taken.",
 }
+
+
+# What banks' reason codes (ISO 20022) and the port's own words say about money and limits.
+_BY_BANK_CODE = {
+    "AM04": Failure.INSUFFICIENT_FUNDS,
+    "AM23": Failure.INSUFFICIENT_FUNDS,
+    "insufficient_funds": Failure.INSUFFICIENT_FUNDS,
+    "AM02": Failure.OVER_LIMIT,
+    "AM14": Failure.OVER_LIMIT,
+    "AM21": Failure.OVER_LIMIT,
+    "over_limit": Failure.OVER_LIMIT,
+}
+
+
+def failure_for(bank_code: str | None, otherwise: Failure) -> Failure:
+    """Return what a bank's reason code means, `otherwise` when it says nothing that the customer could act on."""
+    return _BY_BANK_CODE.get(bank_code or "", otherwise)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from strongroom.funds.states import (
     RequestEvent,
     RequestState,
 )
+from strongroom.funds.store import refusals as refusal_store
 from strongroom.funds.store import requests as request_store
 from strongroom.funds.store import reviews as review_store
 from strongroom.kit import audit
@@ -51,6 +52,7 @@ _EVENTS: dict[PaymentState, EventType] = {
     _P.FAILED: EventType.CREDIT_REQUEST_PAYMENT_FAILED,
     _P.REJECTED: EventType.CREDIT_REQUEST_PAYMENT_FAILED,
 }
+_LIMIT_KNOWN_DAYS = 30  # customers change, and banks change their limits
 # Secrets that an ended attempt needs no more.
 _CLEARED = {"return_sealed": None, "grant_sealed": None, "url_sealed": None}
 
@@ -107,6 +109,7 @@ class PaymentMoves:
         """Move the request along, tell the firm, write the audit, and end the question that the move answers."""
         if request_event := REQUEST_FOLLOWS.get(moved.after):
             await self._follow_request(tx, payment, request_event, failure)
+        await self._learn_limit(tx, payment, moved.after, failure)
         await audit.record(
             tx,
             payment.firm_id,
@@ -120,6 +123,14 @@ class PaymentMoves:
         if event_type := _EVENTS.get(moved.after):
             data = await self._results.credit_request(tx, payment.firm_id, payment.request_id)
             await self._events.publish(tx, payment.firm_id, event_type, payment.request_id, as_mapping(data))
+
+    async def _learn_limit(self, tx: Tx, payment: Payment, after: PaymentState, failure: Failure | None) -> None:
+        """Learn from a bank that refuses an amount, and from one that lets it through."""
+        firm_id, bank_id = payment.firm_id, payment.bank_id
+        if failure is Failure.OVER_LIMIT:
+            await refusal_store.learn_refusal(tx, firm_id, bank_id, payment.amount_minor, days=_LIMIT_KNOWN_DAYS)
+        elif after is PaymentState.EXECUTED:
+            await refusal_store.forget_refusal(tx, firm_id, bank_id, payment.amount_minor)
 
     async def _follow_request(self, tx: Tx, payment: Payment, event: RequestEvent, failure: Failure | None) -> None:
         ways = set(CREDIT_REQUEST.ways(event).values())

@@ -27,7 +27,7 @@ from strongroom.banking.port import (
 from strongroom.banking.registry import Registry
 from strongroom.funds.customers import Customers
 from strongroom.funds.evidence import PaymentEvidence
-from strongroom.funds.model import Failure, Payer, Payment
+from strongroom.funds.model import Failure, Payer, Payment, failure_for
 from strongroom.funds.names import find_third_party
 from strongroom.funds.payment_moves import PaymentMoves
 from strongroom.funds.states import PAYMENT, PaymentEvent, PaymentState
@@ -46,10 +46,8 @@ _ASK_SAME_KEY_SECONDS = 23 * 3600  # after 24 h the same key may debit twice
 _GIVE_UP_SECONDS = 5 * 24 * 3600
 _HOUR_SECONDS, _DAY_SECONDS = 3600, 86_400
 _UNUSED = frozenset({ConsentStatus.AUTHORISED, ConsentStatus.REJECTED})
-_NO_FUNDS = frozenset({"AM04", "insufficient_funds"})
 _DECLINED_AS = {
     "cancelled": Failure.CANCELLED_AT_BANK,
-    "insufficient_funds": Failure.INSUFFICIENT_FUNDS,
     "invalid_return": Failure.INVALID_RETURN,
     "bank_error": Failure.BANK_UNAVAILABLE,
     "not_finished": Failure.TIMED_OUT,
@@ -146,7 +144,7 @@ class PaymentSteps:
         except (BankUnavailable, BankSilent, BankRefused):
             report = None
         if report and report.status is ConsentStatus.REJECTED:
-            failure = Failure.INSUFFICIENT_FUNDS if report.reason_code in _NO_FUNDS else Failure.CANCELLED_AT_BANK
+            failure = failure_for(report.reason_code, Failure.CANCELLED_AT_BANK)
             await self._end(payment, PaymentEvent.AUTHORISATION_DECLINED, failure)
             return
         async with self._db.transaction(payment.firm_id) as tx:
@@ -166,7 +164,7 @@ class PaymentSteps:
         try:
             outcome = await bank.accept_return(memory, fields)
             if isinstance(outcome, Declined):
-                failure = _DECLINED_AS.get(outcome.code, Failure.REFUSED_BY_BANK)
+                failure = _DECLINED_AS.get(outcome.code) or failure_for(outcome.code, Failure.REFUSED_BY_BANK)
                 await self._end(payment, PaymentEvent.AUTHORISATION_DECLINED, failure)
                 return
             await self._record_grant(payment, await self._exchange(payment, memory, outcome))
@@ -219,7 +217,8 @@ class PaymentSteps:
         except (BankUnavailable, BankSilent):
             await self._later(payment, 2, state=PaymentState.SUBMITTING)
         except BankRefused as refusal:  # the first sending and a clear no: nothing was debited
-            await self._end(payment, PaymentEvent.BANK_REJECTED, _refusal(refusal), state=PaymentState.SUBMITTING)
+            failure = failure_for(refusal.code, Failure.REFUSED_BY_BANK)
+            await self._end(payment, PaymentEvent.BANK_REJECTED, failure, state=PaymentState.SUBMITTING)
         else:
             await self._record(payment, report)
 
@@ -301,7 +300,8 @@ class PaymentSteps:
             for event in _steps_for(report.status):
                 now = await store.find_payment(tx, payment.firm_id, payment.id, lock=True)
                 if now is not None and now.state in PAYMENT.ways(event):
-                    failure = Failure.REJECTED_BY_BANK if event is PaymentEvent.BANK_REJECTED else None
+                    rejected = failure_for(report.reason_code, Failure.REJECTED_BY_BANK)
+                    failure = rejected if event is PaymentEvent.BANK_REJECTED else None
                     await self._moves.move(tx, now, event, failure=failure)
             now = await store.find_payment(tx, payment.firm_id, payment.id)
             assert now is not None  # noqa: S101  # payments are never deleted
@@ -390,10 +390,6 @@ def _steps_for(status: PaymentStatus) -> list[PaymentEvent]:
         PaymentStatus.HELD: [PaymentEvent.BANK_HELD],
         PaymentStatus.REJECTED: [PaymentEvent.BANK_REJECTED],
     }[status]
-
-
-def _refusal(refusal: BankRefused) -> Failure:
-    return Failure.INSUFFICIENT_FUNDS if refusal.code in _NO_FUNDS else Failure.REFUSED_BY_BANK
 
 
 def over_time(age_seconds: float) -> bool:

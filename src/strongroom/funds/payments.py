@@ -25,7 +25,7 @@ from strongroom.banking.port import (
 from strongroom.banking.registry import Registry
 from strongroom.funds.customers import Customers
 from strongroom.funds.errors import NoReceivingAccount, PaymentAlreadyStarted, PaymentLive, RequestEnded, RequestFrozen
-from strongroom.funds.model import Actor, AuditTag, CreditRequest, Failure, Payment, ReceivingAccount
+from strongroom.funds.model import Actor, AuditTag, CreditRequest, Failure, Payment, ReceivingAccount, failure_for
 from strongroom.funds.payment_moves import PaymentMoves
 from strongroom.funds.receiving import ReceivingAccounts
 from strongroom.funds.states import CREDIT_REQUEST, PaymentEvent, PaymentState, RequestEvent, RequestState
@@ -105,8 +105,8 @@ class Payments:
             authorising = await bank.request_payment(claim.order)
         except (BankUnavailable, BankSilent):
             return await self._failed(firm_id, claim.payment_id, Failure.BANK_UNAVAILABLE)
-        except BankRefused:
-            return await self._failed(firm_id, claim.payment_id, Failure.REFUSED_BY_BANK)
+        except BankRefused as refusal:
+            return await self._failed(firm_id, claim.payment_id, failure_for(refusal.code, Failure.REFUSED_BY_BANK))
         return await self._record_consent(firm_id, claim.payment_id, authorising)
 
     async def come_back(self, state: str, fields: Mapping[str, str]) -> tuple[str, str] | None:

@@ -19,6 +19,7 @@ MAYBE_DONE = frozenset(
     },
 )
 NOT_ENOUGH_MONEY = frozenset({"AM04", "AM23"})
+OVER_LIMIT = frozenset({"AM02", "AM14", "AM21"})
 CANCELLED = frozenset({"CUST", "DS02"})
 NOT_FINISHED = frozenset({"U036"})
 BANK_TROUBLE = frozenset({"server_error", "temporarily_unavailable"})
@@ -64,6 +65,8 @@ def declined(error: str, description: str) -> Declined:
 def _declined_code(error: str, reason: str | None) -> str:
     if reason in NOT_ENOUGH_MONEY:
         return "insufficient_funds"
+    if reason in OVER_LIMIT:
+        return "over_limit"
     if reason in NOT_FINISHED:
         return "not_finished"
     if error == "access_denied":

@@ -12,7 +12,7 @@ from litestar.params import FromPath, FromQuery
 from strongroom.banking.port import CustomerContext
 from strongroom.funds.desk import Asked
 from strongroom.funds.errors import NoReceivingAccount, PaymentAlreadyStarted, PaymentLive, RequestEnded, RequestFrozen
-from strongroom.funds.model import Payment
+from strongroom.funds.model import Failure, Payment
 from strongroom.funds.payments import Agreement
 from strongroom.funds.states import LIVE_BEFORE_EXCHANGE, RequestState
 from strongroom.kit.clock import own_now
@@ -60,9 +60,11 @@ async def choose_bank(request: AnyRequest, request_id: FromPath[str], q: FromQue
     if other := _elsewhere(asked):
         return await other(visit)
     last = await visit.house.desk.last_bank(asked.firm.id, asked.customer_id)
+    refusing = await visit.house.desk.refusing_banks(asked.request)
     banks = shaping.bank_list(
-        visit.house.registry.list_banks(), q[:60], paths.pay(request_id), last, lambda bank: paths.pay_check(request_id, bank)
-    )
+        visit.house.registry.list_banks(), q[:60], paths.pay(request_id), last, lambda bank: paths.pay_check(request_id, bank),
+        shaping.Limits(asked.request.amount_minor, asked.request.currency, refusing),
+    )  # fmt: skip
     qr = qr_svg(f"{visit.house.site.base_url}{paths.pay(request_id)}")
     view = ChooseBank(request_id, shaping.slip(asked), banks, asked.request.expires_at, qr)
     return await visit.page(view, firm=asked.firm)
@@ -80,6 +82,8 @@ async def check(
     listing = visit.house.registry.get_listing(bank)
     view = CheckPay(
         request_id, shaping.slip(asked), bank, listing.name, own_now().date(), visit.house.site.provider,
+        limit_minor=shaping.may_be_refused(listing, asked.request.amount_minor),
+        refused_lately=bank in await visit.house.desk.refusing_banks(asked.request),
         bank_unreachable=unreachable,
     )  # fmt: skip
     return await visit.page(view, firm=asked.firm)
@@ -105,6 +109,8 @@ async def agree(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]
         return visit.go(await _to_live(visit, asked, live.payment_id))
     except (RequestEnded, RequestFrozen, NoReceivingAccount):
         return visit.go(paths.pay(request_id))
+    if begun.failure not in {None, Failure.BANK_UNAVAILABLE}:  # the bank said no: that page tells why
+        return visit.go(paths.payment(begun.payment_id))
     if begun.url is None:
         return visit.go(f"{paths.pay_check(request_id, bank_id)}&unreachable=true")
     visit.remember_pass("payment", asked.firm.id, begun.payment_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from strongroom.banking.registry import BankListing, Registry
@@ -55,6 +56,7 @@ _OUTCOMES: dict[PaymentState, PayOutcome] = {
 _BECAUSE: dict[str, NotPaidBecause] = {
     Failure.CANCELLED_AT_BANK: NotPaidBecause.CANCELLED,
     Failure.INSUFFICIENT_FUNDS: NotPaidBecause.FUNDS,
+    Failure.OVER_LIMIT: NotPaidBecause.LIMIT,
     Failure.REFUSED_BY_BANK: NotPaidBecause.REFUSED,
     Failure.REJECTED_BY_BANK: NotPaidBecause.REJECTED_LATER,
     Failure.BANK_UNAVAILABLE: NotPaidBecause.BANK_DOWN,
@@ -93,6 +95,20 @@ _NOT_SHARED: dict[str, NotSharedBecause] = {
 _TO_DO = frozenset({CardState.OPEN, CardState.UNFINISHED, CardState.IN_PROGRESS})
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What to warn of before a customer goes to a bank with this amount."""
+
+    amount_minor: int
+    currency: str
+    refusing: frozenset[str]  # banks that have lately refused it
+
+    def warn(self, choice: BankChoice, bank: BankListing) -> BankChoice:
+        """Return the choice with its warning, if there is one."""
+        limit = may_be_refused(bank, self.amount_minor)
+        return replace(choice, limit_minor=limit, currency=self.currency, refused_lately=bank.bank_id in self.refusing)
+
+
 def slip(asked: Asked) -> Slip:
     """Return what is to be paid."""
     request = asked.request
@@ -110,14 +126,25 @@ def bank_name(registry: Registry, bank_id: str) -> str:
 
 
 def bank_list(
-    banks: Sequence[BankListing], query: str, search_url: str, last: str | None, url_of: Callable[[str], str]
+    banks: Sequence[BankListing],
+    query: str,
+    search_url: str,
+    last: str | None,
+    url_of: Callable[[str], str],
+    limits: Limits | None = None,
 ) -> BankList:
     """Return the banks that match what was searched for: the last used on top, then the most used, then the others."""
     wanted = query.strip().casefold()
-    choices = [_choice(bank, url_of(bank.bank_id)) for bank in banks if wanted in bank.name.casefold()]
+    choices = [_choice(bank, url_of(bank.bank_id), limits) for bank in banks if wanted in bank.name.casefold()]
     last_used = next((choice for choice in choices if choice.id == last), None)
     rest = [choice for choice in choices if choice is not last_used]
     return BankList(search_url, query, last_used, tuple(rest[:_MOST_USED]), tuple(rest[_MOST_USED:]))
+
+
+def may_be_refused(bank: BankListing, amount_minor: int) -> int | None:
+    """Return a bank's known limit where the amount is above it."""
+    limit = bank.payment_limit_minor
+    return limit if limit is not None and amount_minor > limit else None
 
 
 def pay_stage(payment: Payment, request: CreditRequest) -> PayStage | None:
@@ -205,9 +232,10 @@ def _share_state(request: AccountRequest, latest: Share | None) -> CardState:
     return CardState.UNFINISHED if latest.ended_at is not None else CardState.IN_PROGRESS
 
 
-def _choice(bank: BankListing, url: str) -> BankChoice:
+def _choice(bank: BankListing, url: str, limits: Limits | None) -> BankChoice:
     if bank.is_available:
-        return BankChoice(bank.bank_id, bank.name, url)
+        choice = BankChoice(bank.bank_id, bank.name, url)
+        return limits.warn(choice, bank) if limits else choice
     reason = OutOfReach.DOWN if bank.unavailable_reason == "not_answering" else OutOfReach.MAINTENANCE
     return BankChoice(bank.bank_id, bank.name, url, reason, bank.unavailable_since)
 

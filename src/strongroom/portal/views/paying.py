@@ -41,6 +41,7 @@ class BankChoice:
     since: datetime | None = None
     limit_minor: int | None = None  # set only where this bank's known limit is below the amount
     currency: str = "GBP"
+    refused_lately: bool = False  # its limit has stopped such an amount; no number, because it was another customer's
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class CheckPay:
     on: date
     provider: Provider
     limit_minor: int | None = None
+    refused_lately: bool = False
     bank_unreachable: bool = False  # the agreement could not be made at the bank just now: nothing was paid
 
 
