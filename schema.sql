@@ -156,6 +156,7 @@ CREATE TABLE public.cases (
     state text DEFAULT 'open'::text NOT NULL,
     created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
     changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    held_at timestamp with time zone,
     CONSTRAINT cases_state_check CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text])))
 );
 ALTER TABLE ONLY public.cases FORCE ROW LEVEL SECURITY;
@@ -239,7 +240,8 @@ CREATE TABLE public.customers (
     phone_usable_from timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     opened_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
-    changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL
+    changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    erased_at timestamp with time zone
 );
 ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.directory (
@@ -883,6 +885,7 @@ CREATE UNIQUE INDEX authentications_one_each ON public.authentications USING btr
 CREATE UNIQUE INDEX cardholders_by_card ON public.cardholders USING btree (issuer_id, pan_hash) WHERE (state = 'active'::text);
 CREATE INDEX cases_by_ref ON public.cases USING btree (firm_id, case_ref, created_at DESC, id DESC);
 CREATE INDEX cases_newest ON public.cases USING btree (firm_id, created_at DESC, id DESC);
+CREATE INDEX cases_over ON public.cases USING btree (changed_at) WHERE ((state = 'closed'::text) AND (held_at IS NULL));
 CREATE UNIQUE INDEX cases_unique_ref ON public.cases USING btree (firm_id, unique_ref) WHERE (unique_ref IS NOT NULL);
 CREATE INDEX challenges_by_age ON public.challenges USING btree (created_at);
 CREATE INDEX client_assertions_by_expiry ON public.client_assertions USING btree (expires_at);
@@ -909,6 +912,7 @@ CREATE UNIQUE INDEX payment_findings_one_open ON public.payment_findings USING b
 CREATE INDEX payments_by_request ON public.payments USING btree (firm_id, request_id, created_at);
 CREATE INDEX payments_due ON public.payments USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE UNIQUE INDEX payments_instruction ON public.payments USING btree (firm_id, instruction_id);
+CREATE INDEX payments_of_customer ON public.payments USING btree (firm_id, customer_id);
 CREATE UNIQUE INDEX payments_one_live ON public.payments USING btree (firm_id, request_id) WHERE (state <> ALL (ARRAY['declined'::text, 'abandoned'::text, 'closed'::text, 'failed'::text, 'rejected'::text, 'sent_back'::text]));
 CREATE INDEX payments_unconfirmed ON public.payments USING btree (firm_id, changed_at) WHERE (state = 'unconfirmed'::text);
 CREATE INDEX portal_session_records_by_customer ON public.portal_session_records USING btree (firm_id, customer_id);
@@ -925,6 +929,7 @@ CREATE INDEX shares_by_customer ON public.shares USING btree (firm_id, customer_
 CREATE INDEX shares_closing ON public.shares USING btree (close_due_at) WHERE (close_due_at IS NOT NULL);
 CREATE INDEX shares_due ON public.shares USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE INDEX shares_erasable ON public.shares USING btree (shared_at) WHERE (details_sealed IS NOT NULL);
+CREATE INDEX shares_of_customer ON public.shares USING btree (firm_id, customer_id);
 CREATE UNIQUE INDEX shares_one_live ON public.shares USING btree (firm_id, request_id, customer_id) WHERE (state <> ALL (ARRAY['declined'::text, 'abandoned'::text, 'closed'::text, 'failed'::text]));
 CREATE UNIQUE INDEX staff_members_by_email ON public.staff_members USING btree (firm_id, email_hash) WHERE (state <> 'disabled'::text);
 CREATE INDEX webhook_deliveries_by_event ON public.webhook_deliveries USING btree (firm_id, event_id, place);
@@ -1164,6 +1169,7 @@ GRANT SELECT,INSERT ON TABLE public.portal_session_records TO strongroom_app;
 GRANT SELECT,DELETE ON TABLE public.portal_session_records TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.portal_sessions TO strongroom_app;
 GRANT SELECT,DELETE ON TABLE public.portal_sessions TO strongroom_worker;
+GRANT UPDATE(ended_at) ON TABLE public.portal_sessions TO strongroom_worker;
 GRANT SELECT,INSERT ON TABLE public.purchase_references TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.purchases TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.purchases TO strongroom_worker;

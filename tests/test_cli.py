@@ -121,6 +121,9 @@ async def test_a_firm_without_questions_has_empty_lists_and_says_so(strongroom: 
     await strongroom("firms", "create", "Mulberry & Co")
     assert (await strongroom("payments", "list"))[1].count("(none)") == 2
     assert (await strongroom("reviews", "list"))[:2] == (0, "(none)\n")
+    assert "0 people are past the term of 2192 days" in (await strongroom("retention", "due"))[1]
+    assert (await strongroom("retention", "erase", "cst-none"))[0] == REFUSED
+    assert (await strongroom("retention", "hold", "cse-none"))[0] == REFUSED
     code, _, said = await strongroom("payments", "approve", "fnd-none")
     assert (code, "strongroom payments list" in said) == (REFUSED, True)
     code, _, said = await strongroom("payments", "propose", "pay-none", "guessed", "--note", "x")

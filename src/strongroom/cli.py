@@ -40,6 +40,7 @@ for _name, _where, _help in (
     ("receiving-accounts", "receiving:app", "Manage the accounts that money is paid into, by two people."),
     ("payments", "payments:app", "Say what became of payments whose bank cannot tell, by two people."),
     ("reviews", "reviews:app", "See and resolve what a firm's people must judge."),
+    ("retention", "retention:app", "Erase people when the law lets go of their records; legal holds."),
     ("webhooks", "webhooks:app", "Watch a firm's events."),
     ("audit", "audit:app", "Check that the audit trail is untouched; give evidence of payments."),
     ("openapi", "openapi:openapi", "Print the OpenAPI document of the API."),

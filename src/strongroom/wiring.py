@@ -31,6 +31,7 @@ from strongroom.funds.payments import Payments
 from strongroom.funds.receiving import ReceivingAccounts
 from strongroom.funds.requests import CreditRequests
 from strongroom.funds.results import Results
+from strongroom.funds.retention import Retention
 from strongroom.funds.share_moves import ShareMoves
 from strongroom.funds.share_proofs import ShareProofs
 from strongroom.funds.share_seals import ShareSeals
@@ -138,6 +139,7 @@ class House:
     sharing: Sharing
     share_steps: ShareSteps
     proofs: ShareProofs
+    retention: Retention
     desk: Desk
     remote_issuers: RemoteIssuers
     purchases: Purchases
@@ -217,6 +219,7 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         sharing=Sharing(db, vault, registry, seals, results, share_moves, return_url=return_url),
         share_steps=ShareSteps(db, registry, seals, share_moves),
         proofs=ShareProofs(db, vault, firms, customers, challenges, messages, texts, share_moves, host=host),
+        retention=Retention(db, sessions, keep_days=settings.retention_payments_days),
         desk=Desk(db, firms, customers, receiving, results),
         remote_issuers=remote_issuers,
         purchases=_purchases(db, vault, issuers, merchants, remote_issuers, cardholders, messages, texts),

@@ -45,6 +45,7 @@ def jobs(house: House, sender: Sender, deliveries: Deliveries) -> list[Job]:
         Job("credit request delay", house.requests.tell_slow, every_seconds=30),
         Job("account request expiry", house.account_requests.expire_due, every_seconds=5),
         Job("shared account retention", _erase(house), every_seconds=3600),
+        Job("retention", house.retention.erase_due, every_seconds=3600),
         Job("audit sealing", lambda: audit.seal_entries(house.db), every_seconds=0.5),
         Job("audit roots", _counted(lambda: audit.export_root(house.db, house.vault.root(), root_file)), every_seconds=60),
         *notify_jobs.jobs(sender),

@@ -160,7 +160,7 @@ RETENTION = {
     "client_secrets": _KEPT,
     "clock_offset": "one row",
     "credit_requests": _WITH_PAYMENTS,
-    "customers": _WITH_PAYMENTS,
+    "customers": "the row: kept; what is known of the person: `STRONGROOM_RETENTION_PAYMENTS_DAYS` (2192) after the last record",
     "directory": "with the row that it leads to",
     "firms": _KEPT,
     "forwarded_codes": "30 days",

@@ -25,6 +25,7 @@ OWN_CLOCK = {
 
 # Store functions that touch fenced tables without being told the tenant, and why.
 BEFORE_THE_TENANT_IS_KNOWN = {
+    "erasable": "the worker looks for people of all firms whose term is over; each is judged again and erased as its firm's",
     "count_live": "the worker's gauge, over all firms: counts, and nothing of anybody",
     "record_successes": "one worker's batch over many firms; each of its rows carries its firm",
     "add_hosted_login": "a login at the portal belongs to no firm yet; its tenant is the portal's own",

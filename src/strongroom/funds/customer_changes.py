@@ -34,6 +34,7 @@ class CustomerChanges:
             if row is None:
                 raise NotFound
             opener = await self._customers.opener(tx, firm_id)
+            opener.key(row)  # of an erased person nothing can be changed
             before = opener.customer(row)
             after = msgspec.structs.replace(before.personal, **changes)
             new_phone = after.phone != before.personal.phone

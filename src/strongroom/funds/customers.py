@@ -10,7 +10,7 @@ import msgspec
 
 from strongroom.funds.contacts import parse_email
 from strongroom.funds.errors import CaseClosed, CustomersFull
-from strongroom.funds.model import MAX_CUSTOMERS, Actor, AuditTag, Customer, Personal
+from strongroom.funds.model import ERASED, MAX_CUSTOMERS, Actor, AuditTag, Customer, Personal
 from strongroom.funds.store import cases as store
 from strongroom.kit import audit
 from strongroom.kit.db import Database, Tx
@@ -59,11 +59,15 @@ class Opened:
         return self._keys.person("customers", row["id"], row["data_key_sealed"])
 
     def customer(self, row: asyncpg.Record) -> Customer:
-        """Return the customer."""
-        personal = self.key(row).unseal("customers", "personal_sealed", row["id"], row["personal_sealed"], Personal)
+        """Return the customer; of one who has been erased, nothing but the ids."""
+        is_erased = row["data_key_sealed"] is None
+        personal = ERASED if is_erased else self._personal(row)
         return Customer(
             self._keys.tenant, row["id"], row["case_id"], personal, row["opened_at"], row["created_at"], row["phone_usable_from"]
         )
+
+    def _personal(self, row: asyncpg.Record) -> Personal:
+        return self.key(row).unseal("customers", "personal_sealed", row["id"], row["personal_sealed"], Personal)
 
     def seal_new(self, case_id: str, position: int, personal: Personal) -> SealedCustomer:
         """Give a new customer an id and a key of their own, and seal what is known of them."""

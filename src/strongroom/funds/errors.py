@@ -91,6 +91,12 @@ class AuthenticationExists(Conflict):
     code, title = "authentication_exists", "The customer already has a customer authentication"
 
 
+class NotErasable(Conflict):
+    """The law still wants the person's records kept, or somebody does."""
+
+    code, title = "not_erasable", "This person cannot be erased yet"
+
+
 class SamePerson(Conflict):
     """The same member of staff may not propose and approve."""
 

@@ -46,6 +46,9 @@ class Personal(msgspec.Struct, frozen=True):
         return "Personal([sealed])"
 
 
+ERASED = Personal("", "", "", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who does something, as the audit names them: `client:…`, `staff:…`, `customer:…` or `system`."""
@@ -362,6 +365,9 @@ class AuditTag(StrEnum):
     CASE_CREATED = "funds:case:created"
     CASE_CHANGED = "funds:case:changed"
     CASE_CLOSED = "funds:case:closed"
+    CASE_HELD = "funds:case:held"
+    CASE_RELEASED = "funds:case:released"
+    CUSTOMER_ERASED = "funds:customer:erased"
     CUSTOMER_ADDED = "funds:customer:added"
     CUSTOMER_CHANGED = "funds:customer:changed"
     CUSTOMER_PHONE_CHANGED = "funds:customer:phone_changed"

@@ -26,6 +26,7 @@ from strongroom.funds.store import shares as share_store
 from strongroom.kit.db import Tx
 from strongroom.kit.errors import NotFound
 from strongroom.kit.money import pounds_number
+from strongroom.kit.vault import PersonKey
 
 
 class Results:
@@ -96,12 +97,12 @@ class Results:
         )
 
     async def payer(self, tx: Tx, payment: Payment) -> Payer | None:
-        """Return who paid, as far as the bank told."""
+        """Return who paid, as far as the bank told; None once the customer has been erased."""
         sealed = await payment_store.sealed_columns(tx, payment.firm_id, payment.id)
         if sealed is None or sealed["payer_sealed"] is None:
             return None
-        key = await self._customers.load_key(tx, payment.firm_id, payment.customer_id)
-        return key.unseal("payments", "payer_sealed", payment.id, sealed["payer_sealed"], Payer)
+        key = await self._find_key(tx, payment.firm_id, payment.customer_id)
+        return key.unseal("payments", "payer_sealed", payment.id, sealed["payer_sealed"], Payer) if key else None
 
     async def of_account_request(self, tx: Tx, request: AccountRequest, *, full: bool) -> AccountRequestOut:
         """Shape a customer account request; `full` shows whole account numbers."""
@@ -126,11 +127,14 @@ class Results:
         sealed = await share_store.sealed_columns(tx, share.firm_id, share.id)
         if sealed is None or sealed["details_sealed"] is None:
             return None
+        key = await self._find_key(tx, share.firm_id, share.customer_id)
+        return key.unseal("shares", "details_sealed", share.id, sealed["details_sealed"], SharedDetails) if key else None
+
+    async def _find_key(self, tx: Tx, firm_id: str, customer_id: str) -> PersonKey | None:
         try:
-            key = await self._customers.load_key(tx, share.firm_id, share.customer_id)
+            return await self._customers.load_key(tx, firm_id, customer_id)
         except NotFound:
             return None
-        return key.unseal("shares", "details_sealed", share.id, sealed["details_sealed"], SharedDetails)
 
     async def _share(self, tx: Tx, share: Share, *, full: bool) -> ShareResultOut:
         details = await self.find_shared_details(tx, share) or SharedDetails()

@@ -197,7 +197,7 @@ class FailureOut(Out, frozen=True, kw_only=True):
 
 
 class CustomerOut(Out, frozen=True, kw_only=True):
-    """A customer."""
+    """A customer. Of one who has been erased, name, e-mail address, date of birth and phone are empty."""
 
     id: str
     case_id: str
