@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 
@@ -29,6 +30,7 @@ from tests.journeys.plain_browser import PlainBrowser, forms_of, links_of
 WAIT_SECONDS = 60.0
 BANK, BANK_USER = "mulberry", "alex"
 RECEIVING_ACCOUNT = "55779911"  # the demo firm's; only its end may be kept in the clear
+BANKS_OWN = {"account holder", "account number", "name"}  # and the `state` of a return, which comes back from there
 FIRM_LOGS = ("*.log", "log/*", "postgres/*.log", "audit-roots.jsonl")
 
 
@@ -296,6 +298,36 @@ def dump_of(house: House, folder: Path) -> bytes:
     program = EmbeddedPostgres(folder).bin("pg_dump")
     done = subprocess.run([program, "--inserts", "--dbname", house.postgres_dsn], check=True, capture_output=True, timeout=120)
     return done.stdout
+
+
+def files_of(house: House) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of every file in which PostgreSQL keeps rows and its write-ahead log."""
+    data = next(house.folder.glob("postgres/**/PG_VERSION")).parent
+    for path in sorted(path for part in ("base", "global", "pg_wal") for path in (data / part).rglob("*") if path.is_file()):
+        yield str(path.relative_to(data)), path.read_bytes()
+
+
+async def test_not_even_the_databases_files_and_write_ahead_log_hold_it_in_the_clear(journey: Journey) -> None:
+    house, canaries = journey.house, journey.canaries
+    connection = await asyncpg.connect(house.postgres_dsn)
+    ours = f"base/{await connection.fetchval('SELECT oid FROM pg_database WHERE datname = current_database()')}/"
+    await connection.execute("CHECKPOINT")
+    await connection.close()
+    files = await asyncio.to_thread(lambda: dict(files_of(house)))
+    held = {name for name, content in files.items() if journey.case_id.encode() in content}
+    assert any(name.startswith(ours) for name in held), "the journey's own case must be found in the tables"
+    assert any(name.startswith("pg_wal/") for name in held), "and in the log"
+    patterns = {name: (text.encode(), whole(text.encode(), digits=text.isdigit())) for name, text in canaries.texts.items()}
+    found = [
+        (where, name)
+        for where, content in files.items()
+        for name, (plain, pattern) in patterns.items()
+        if plain in content and re.search(pattern, content)
+    ]
+    # The model bank has a database of its own in the same cluster, and so in the same log: what it may know is its own affair.
+    of_the_bank = {name for where, name in found if where.startswith("base/") and not where.startswith(ours)}
+    assert {name for name in of_the_bank if not name.startswith("state of")} <= BANKS_OWN
+    assert [one for one in found if one[0].startswith(ours) or (one[0].startswith("pg_wal/") and one[1] not in of_the_bank)] == []
 
 
 async def test_after_a_whole_journey_no_secret_and_nobody_stands_in_logs_dump_metrics_or_refusals(

@@ -29,6 +29,16 @@ async def test_a_page_is_there_without_login(page: Page, firm: Firm, axe: Axe, a
     await axe(page)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_the_apis_documentation_can_be_read_by_everybody(page: Page, firm: Firm, axe: Axe, width: int, scheme: str) -> None:
+    await page.set_viewport_size({"width": width, "height": 900})
+    await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of the two
+    await page.goto(f"{firm.house.base_url}/api/doc")
+    await axe(page)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 async def test_how_to_check_a_firm_is_told_with_its_registered_name_and_colour(page: Page, firm: Firm, axe: Axe) -> None:
     await page.goto(f"{firm.house.base_url}/customer/genuine?firm={firm.house.firm_id}")
     await expect(page.locator("main")).to_contain_text("Finch Solicitors LLP")
