@@ -222,9 +222,11 @@ CREATE TABLE public.credit_requests (
     received_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
     changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    committed_minor bigint DEFAULT 0 NOT NULL,
     CONSTRAINT credit_requests_amount_minor_check CHECK ((amount_minor > 0)),
+    CONSTRAINT credit_requests_committed CHECK (((committed_minor >= 0) AND (committed_minor <= amount_minor))),
     CONSTRAINT credit_requests_currency_check CHECK ((currency = 'GBP'::text)),
-    CONSTRAINT credit_requests_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'authorising'::text, 'processing'::text, 'completed'::text, 'received'::text, 'cancelled'::text, 'expired'::text, 'held'::text, 'returned'::text]))),
+    CONSTRAINT credit_requests_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'authorising'::text, 'processing'::text, 'partlyPaid'::text, 'completed'::text, 'received'::text, 'cancelled'::text, 'expired'::text, 'held'::text, 'returned'::text]))),
     CONSTRAINT credit_requests_statement_reference_check CHECK (((length(statement_reference) >= 1) AND (length(statement_reference) <= 18)))
 );
 ALTER TABLE ONLY public.credit_requests FORCE ROW LEVEL SECURITY;
@@ -583,7 +585,7 @@ CREATE TABLE public.reviews (
     resolved_at timestamp with time zone,
     resolved_by text,
     note_sealed bytea,
-    CONSTRAINT reviews_reason_check CHECK ((reason = ANY (ARRAY['third_party_payer'::text, 'unknown_payer'::text, 'name_mismatch'::text, 'unrecognised'::text, 'unconfirmed'::text])))
+    CONSTRAINT reviews_reason_check CHECK ((reason = ANY (ARRAY['third_party_payer'::text, 'unknown_payer'::text, 'name_mismatch'::text, 'unrecognised'::text, 'unconfirmed'::text, 'partly_paid'::text])))
 );
 ALTER TABLE ONLY public.reviews FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.schema_migrations (
@@ -892,7 +894,8 @@ CREATE INDEX client_assertions_by_expiry ON public.client_assertions USING btree
 CREATE INDEX credit_requests_by_case ON public.credit_requests USING btree (firm_id, case_id, created_at DESC, id DESC);
 CREATE INDEX credit_requests_expiring ON public.credit_requests USING btree (expires_at) WHERE ((state = 'requested'::text) AND (expires_at IS NOT NULL));
 CREATE INDEX credit_requests_newest ON public.credit_requests USING btree (firm_id, created_at DESC, id DESC);
-CREATE UNIQUE INDEX credit_requests_open_reference ON public.credit_requests USING btree (firm_id, receiving_account_id, statement_reference) WHERE (state = ANY (ARRAY['requested'::text, 'authorising'::text, 'processing'::text, 'held'::text]));
+CREATE UNIQUE INDEX credit_requests_open_reference ON public.credit_requests USING btree (firm_id, receiving_account_id, statement_reference) WHERE (state = ANY (ARRAY['requested'::text, 'authorising'::text, 'processing'::text, 'partlyPaid'::text, 'held'::text]));
+CREATE INDEX credit_requests_partly_paid ON public.credit_requests USING btree (expires_at) WHERE (state = 'partlyPaid'::text);
 CREATE INDEX credit_requests_slow ON public.credit_requests USING btree (submitted_at) WHERE ((state = 'processing'::text) AND (delayed_at IS NULL));
 CREATE INDEX customers_by_case ON public.customers USING btree (firm_id, case_id, "position");
 CREATE INDEX directory_by_object ON public.directory USING btree (tenant_id, object_id);
@@ -913,7 +916,7 @@ CREATE INDEX payments_by_request ON public.payments USING btree (firm_id, reques
 CREATE INDEX payments_due ON public.payments USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE UNIQUE INDEX payments_instruction ON public.payments USING btree (firm_id, instruction_id);
 CREATE INDEX payments_of_customer ON public.payments USING btree (firm_id, customer_id);
-CREATE UNIQUE INDEX payments_one_live ON public.payments USING btree (firm_id, request_id) WHERE (state <> ALL (ARRAY['declined'::text, 'abandoned'::text, 'closed'::text, 'failed'::text, 'rejected'::text, 'sent_back'::text]));
+CREATE UNIQUE INDEX payments_one_in_flight ON public.payments USING btree (firm_id, request_id) WHERE (state <> ALL (ARRAY['declined'::text, 'abandoned'::text, 'closed'::text, 'failed'::text, 'rejected'::text, 'sent_back'::text, 'executed'::text, 'credited'::text]));
 CREATE INDEX payments_unconfirmed ON public.payments USING btree (firm_id, changed_at) WHERE (state = 'unconfirmed'::text);
 CREATE INDEX portal_session_records_by_customer ON public.portal_session_records USING btree (firm_id, customer_id);
 CREATE INDEX portal_sessions_by_age ON public.portal_sessions USING btree (created_at);

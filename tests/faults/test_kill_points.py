@@ -71,11 +71,14 @@ async def recover(till: Till, bank: LedgerBank) -> None:
 
 async def judge(till: Till, bank: LedgerBank, request_id: str) -> list[str]:
     """Return what is false: more than one debit, or a state that does not say what the bank's ledger says."""
-    rows = await till.owner.fetch("SELECT id, state, end_to_end_id FROM payments WHERE request_id = $1", request_id)
+    rows = await till.owner.fetch("SELECT id, state, amount_minor, end_to_end_id FROM payments WHERE request_id = $1", request_id)
     debits = [bank.debits[row["end_to_end_id"]] for row in rows if bank.debits[row["end_to_end_id"]]]
     status = await till.status(request_id)
     wrong = [f"{len(debits)} payments debited"] if len(debits) > 1 else []
     wrong += [f"{amount} debited instead of {AMOUNT}" for amount in debits if amount != AMOUNT]
+    counted = await till.owner.fetchval("SELECT committed_minor FROM credit_requests WHERE id = $1", request_id)
+    if counted != sum(row["amount_minor"] for row in rows if row["state"] not in {str(one) for one in ENDED_WITHOUT_DEBIT}):
+        wrong.append(f"the request counts {counted} as taken")
     for row in rows:
         debited = bank.debits[row["end_to_end_id"]]
         if debited and row["state"] in {str(one) for one in ENDED_WITHOUT_DEBIT}:

@@ -126,11 +126,17 @@ class Till:
         return (await self.requests.create(self.house.firm_id, CLIENT, new, self.house.once())).id
 
     async def begin(
-        self, request_id: str, *, web: Payments | None = None, customer_id: str | None = None, bank: str = BANK
+        self,
+        request_id: str,
+        *,
+        web: Payments | None = None,
+        customer_id: str | None = None,
+        bank: str = BANK,
+        part: int | None = None,
     ) -> Begun:
         """Choose a bank and agree on the page before it."""
         return await (web or self.payments).begin(
-            self.house.firm_id, customer_id or self.house.ann, request_id, bank, AGREEMENT, CustomerContext()
+            self.house.firm_id, customer_id or self.house.ann, request_id, bank, AGREEMENT, CustomerContext(), part
         )
 
     async def come_back(self, *, web: Payments | None = None) -> None:
@@ -149,9 +155,9 @@ class Till:
         await self.house.pass_time(seconds)
         await self.work()
 
-    async def pay(self, request_id: str) -> str:
+    async def pay(self, request_id: str, part: int | None = None) -> str:
         """Go the whole way until the bank has the payment; return the payment's id."""
-        begun = await self.begin(request_id)
+        begun = await self.begin(request_id, part=part)
         await self.come_back()
         await self.work()
         return begun.payment_id

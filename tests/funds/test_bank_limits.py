@@ -30,7 +30,9 @@ async def warned_of(till: Till, amount_minor: int) -> set[str]:
     async with house.app.transaction(house.firm_id) as tx:
         request = await request_store.find_request(tx, house.firm_id, request_id)
     assert request is not None
-    return set(await Desk(house.app, house.firms, house.customers, till.receiving, house.results).refusing_banks(request))
+    return set(
+        await Desk(house.app, house.firms, house.customers, till.receiving, house.results).refusing_banks(request, amount_minor)
+    )
 
 
 async def refuse(till: Till, amount_minor: int) -> str:

@@ -49,6 +49,7 @@ BUSINESS_COLUMNS = {
     "cases.case_ref": _FREE_TEXT,
     "cases.unique_ref": _FREE_TEXT,
     "credit_requests.amount_minor": "pence",
+    "credit_requests.committed_minor": "pence",
     "credit_requests.currency": "GBP",
     "credit_requests.description": _FREE_TEXT,
     "credit_requests.last_failure_code": "from a closed list",

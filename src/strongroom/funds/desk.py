@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from strongroom.access.firms import Firms
 from strongroom.access.model import Firm, Record
@@ -11,6 +11,7 @@ from strongroom.funds.customers import Customers
 from strongroom.funds.model import AccountRequest, Case, CreditRequest, Payer, Payment, ReceivingAccount, Share
 from strongroom.funds.receiving import ReceivingAccounts
 from strongroom.funds.results import Results
+from strongroom.funds.states import DEBITED
 from strongroom.funds.store import cases as case_store
 from strongroom.funds.store import payments as payment_store
 from strongroom.funds.store import refusals as refusal_store
@@ -29,6 +30,8 @@ class Asked:
     request: CreditRequest
     account: ReceivingAccount
     latest: Payment | None
+    own_parts: tuple[Payment, ...] = ()  # of a request that is paid in parts: those that this customer has paid
+    paid_minor: int = 0  # and what all customers together have
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,8 @@ class Desk:
                 account = await self._receiving.load(tx, record.firm_id, request.receiving_account_id)
                 latest = await payment_store.latest_payments(tx, record.firm_id, [request_id])
                 firm = await self._firms.load(tx, record.firm_id)
-                return Asked(firm, record.customer_id, request, account, latest[0] if latest else None)
+                asked = Asked(firm, record.customer_id, request, account, latest[0] if latest else None)
+                return await self._with_parts(tx, asked) if request.allow_split else asked
         raise NotFound
 
     async def payment(self, records: Iterable[Record], payment_id: str) -> tuple[Asked, Payment]:
@@ -126,10 +130,15 @@ class Desk:
         async with self._db.transaction(firm_id) as tx:
             return await payment_store.last_bank(tx, firm_id, customer_id)
 
-    async def refusing_banks(self, request: CreditRequest) -> frozenset[str]:
-        """Return the banks whose limits have lately refused the amount of this request, or less."""
+    async def refusing_banks(self, request: CreditRequest, amount_minor: int) -> frozenset[str]:
+        """Return the banks whose limits have lately refused this amount, or less, to the firm's customers."""
         async with self._db.transaction(request.firm_id) as tx:
-            return await refusal_store.refusing_banks(tx, request.firm_id, request.amount_minor)
+            return await refusal_store.refusing_banks(tx, request.firm_id, amount_minor)
+
+    async def _with_parts(self, tx: Tx, asked: Asked) -> Asked:
+        paid = [one for one in await payment_store.payments_of(tx, asked.firm.id, asked.request.id) if one.state in DEBITED]
+        own = tuple(one for one in paid if one.customer_id == asked.customer_id)
+        return replace(asked, own_parts=own, paid_minor=sum(one.amount_minor for one in paid))
 
     async def _seen(self, tx: Tx, record: Record) -> Seen | None:
         row = await case_store.find_customer_row(tx, record.firm_id, record.customer_id)

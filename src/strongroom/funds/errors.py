@@ -47,6 +47,18 @@ class RequestEnded(Conflict):
     code, title = "request_ended", "The request has come to an end"
 
 
+class PartlyPaid(Conflict):
+    """Parts of the request are paid, so it cannot simply be withdrawn."""
+
+    code, title = "partly_paid", "Parts of this request are paid: settle with the customer what becomes of that money first"
+
+
+class PartNotAllowed(Conflict):
+    """The part is more than is outstanding, less than the smallest part, or the request is to be paid in one."""
+
+    code, title = "part_not_allowed", "This request cannot be paid by a part of that size"
+
+
 class RequestFrozen(Conflict):
     """The customer said that they do not recognise the request."""
 

@@ -10,11 +10,21 @@ from typing import Any
 
 import msgspec
 
-from strongroom.funds.states import AccountRequestState, AuthenticationState, PaymentState, RequestState, ShareState
+from strongroom.funds.states import (
+    REQUEST_FOLLOWS,
+    AccountRequestState,
+    AuthenticationState,
+    PaymentState,
+    RequestEvent,
+    RequestState,
+    ShareState,
+)
 
 MAX_CUSTOMERS = 20
 MAX_AMOUNT_MINOR = 100_000_000  # £1,000,000.00: what Faster Payments carry at most
 PAGE_LIMIT = 100
+_LEAST_PART_MINOR = 100
+_MOST_PARTS = 100
 
 
 class Purpose(StrEnum):
@@ -104,6 +114,7 @@ class CreditRequest:
     expires_at: datetime | None
     last_failure_code: str | None
     last_failure_message: str | None
+    committed_minor: int  # what its payments have taken or may still take; never more than the amount
     frozen_at: datetime | None
     submitted_at: datetime | None
     delayed_at: datetime | None
@@ -116,6 +127,45 @@ class CreditRequest:
     def is_delayed(self) -> bool:
         """True when the bank has had no final answer for a long time."""
         return self.delayed_at is not None
+
+    @property
+    def outstanding_minor(self) -> int:
+        """What no payment has taken or may still take."""
+        return self.amount_minor - self.committed_minor
+
+    @property
+    def least_part_minor(self) -> int:
+        """The smallest part that may be paid: a hundredth of the amount and a pound at least, or all that is left."""
+        return min(self.outstanding_minor, max(_LEAST_PART_MINOR, -(-self.amount_minor // _MOST_PARTS)))
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the payments of one request come to, in pence; a payment that ended without a debit or was sent back counts nowhere."""
+
+    amount_minor: int
+    paid_minor: int  # the customer's banks have executed it; part of it may be credited
+    credited_minor: int
+    held_minor: int
+    in_flight_minor: int  # at a bank, unconfirmed or held
+
+    @property
+    def outstanding_minor(self) -> int:
+        """What is neither paid nor in flight."""
+        return self.amount_minor - self.paid_minor - self.in_flight_minor
+
+    def event_for(self, reached: PaymentState) -> RequestEvent | None:
+        """Return what a payment's new state means for its request, None for nothing.
+
+        While another part is held the request stays held, and a request is received when every part is.
+        """
+        if reached is PaymentState.EXECUTED:
+            if self.held_minor:
+                return None
+            return RequestEvent.PAYMENT_EXECUTED if self.paid_minor == self.amount_minor else RequestEvent.PART_EXECUTED
+        if reached is PaymentState.CREDITED and self.credited_minor < self.amount_minor:
+            return None
+        return REQUEST_FOLLOWS.get(reached)
 
 
 @dataclass(frozen=True, slots=True)

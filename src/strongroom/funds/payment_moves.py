@@ -9,6 +9,7 @@ from strongroom.funds.model import FAILURE_MESSAGES, AuditTag, Failure, Payment
 from strongroom.funds.results import Results, as_mapping
 from strongroom.funds.states import (
     CREDIT_REQUEST,
+    DEBITED,
     ENDED_WITHOUT_DEBIT,
     PAYMENT,
     REQUEST_FOLLOWS,
@@ -17,6 +18,7 @@ from strongroom.funds.states import (
     RequestEvent,
     RequestState,
 )
+from strongroom.funds.store import payments as payment_store
 from strongroom.funds.store import refusals as refusal_store
 from strongroom.funds.store import requests as request_store
 from strongroom.funds.store import reviews as review_store
@@ -107,7 +109,13 @@ class PaymentMoves:
 
     async def _follow(self, tx: Tx, payment: Payment, moved: Moved[PaymentState], failure: Failure | None, actor: str) -> None:
         """Move the request along, tell the firm, write the audit, and end the question that the move answers."""
-        if request_event := REQUEST_FOLLOWS.get(moved.after):
+        if moved.after in ENDED_WITHOUT_DEBIT:
+            await request_store.release_part(tx, payment.firm_id, payment.request_id, payment.amount_minor)
+        request_event = REQUEST_FOLLOWS.get(moved.after)
+        if moved.after in DEBITED:  # of a request that is paid in parts this may be one
+            totals = await payment_store.totals_of(tx, payment.firm_id, payment.request_id)
+            request_event = totals.event_for(moved.after)
+        if request_event is not None:
             await self._follow_request(tx, payment, request_event, failure)
         await self._learn_limit(tx, payment, moved.after, failure)
         await audit.record(
@@ -120,7 +128,7 @@ class PaymentMoves:
         )
         if moved.before is PaymentState.UNCONFIRMED:
             await review_store.close_review(tx, payment.firm_id, payment.request_id, "unconfirmed", resolved_by=actor)
-        if event_type := _EVENTS.get(moved.after):
+        if event_type := _event_type(moved.after, request_event):
             data = await self._results.credit_request(tx, payment.firm_id, payment.request_id)
             await self._events.publish(tx, payment.firm_id, event_type, payment.request_id, as_mapping(data))
 
@@ -141,6 +149,15 @@ class PaymentMoves:
         await CREDIT_REQUEST.move(
             tx, payment.firm_id, payment.request_id, event, sets=sets, times=times, detail={"payment": payment.id}
         )
+
+
+def _event_type(reached: PaymentState, request_event: RequestEvent | None) -> EventType | None:
+    """Return what the firm is told: of a part that it is one, and of money received only when all of it is."""
+    if reached is PaymentState.EXECUTED and request_event is not RequestEvent.PAYMENT_EXECUTED:
+        return EventType.CREDIT_REQUEST_PARTLY_PAID
+    if reached is PaymentState.CREDITED and request_event is None:
+        return None
+    return _EVENTS.get(reached)
 
 
 def _target(payment: Payment, event: PaymentEvent) -> PaymentState:

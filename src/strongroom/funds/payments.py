@@ -24,7 +24,14 @@ from strongroom.banking.port import (
 )
 from strongroom.banking.registry import Registry
 from strongroom.funds.customers import Customers
-from strongroom.funds.errors import NoReceivingAccount, PaymentAlreadyStarted, PaymentLive, RequestEnded, RequestFrozen
+from strongroom.funds.errors import (
+    NoReceivingAccount,
+    PartNotAllowed,
+    PaymentAlreadyStarted,
+    PaymentLive,
+    RequestEnded,
+    RequestFrozen,
+)
 from strongroom.funds.model import Actor, AuditTag, CreditRequest, Failure, Payment, ReceivingAccount, failure_for
 from strongroom.funds.payment_moves import PaymentMoves
 from strongroom.funds.receiving import ReceivingAccounts
@@ -93,14 +100,22 @@ class Payments:
         self._return_url = return_url
 
     async def begin(
-        self, firm_id: str, customer_id: str, request_id: str, bank_id: str, agreement: Agreement, context: CustomerContext
+        self,
+        firm_id: str,
+        customer_id: str,
+        request_id: str,
+        bank_id: str,
+        agreement: Agreement,
+        context: CustomerContext,
+        part_minor: int | None = None,
     ) -> Begun:
         """Claim the payment, make its consent at the bank, and say where to send the customer.
 
-        Raise NotFound, RequestEnded, RequestFrozen, NoReceivingAccount or PaymentAlreadyStarted (with the live one's id).
+        `part_minor` is what is to be paid now, in pence; without it, all that is outstanding. Raise NotFound, RequestEnded,
+        RequestFrozen, NoReceivingAccount, PartNotAllowed or PaymentAlreadyStarted (with the live one's id).
         """
         bank = self._registry.get_bank(bank_id)
-        claim = await self._claim(firm_id, customer_id, request_id, bank_id, agreement, context)
+        claim = await self._claim(firm_id, customer_id, request_id, bank_id, agreement, context, part_minor)
         try:
             authorising = await bank.request_payment(claim.order)
         except (BankUnavailable, BankSilent):
@@ -168,16 +183,24 @@ class Payments:
         return keys.unseal_text("payments", "url_sealed", payment_id, sealed["url_sealed"])
 
     async def _claim(
-        self, firm_id: str, customer_id: str, request_id: str, bank_id: str, agreement: Agreement, context: CustomerContext
+        self,
+        firm_id: str,
+        customer_id: str,
+        request_id: str,
+        bank_id: str,
+        agreement: Agreement,
+        context: CustomerContext,
+        part_minor: int | None,
     ) -> _Claim:
-        """Win the one live payment of the request, or say who has it."""
+        """Win the one payment in flight of the request, or say who has it."""
         payment_id, state = new_id("pay"), new_secret()
         async with self._db.transaction(firm_id) as tx:
             request = await self._open_request(tx, firm_id, customer_id, request_id)
             account = await self._receiving.find_usable(tx, firm_id, request.receiving_account_id)
             if account is None:
                 raise NoReceivingAccount
-            order = self._order(request, account, payment_id, state, context)
+            amount_minor = await self._part(tx, request, part_minor)
+            order = self._order(request, account, payment_id, state, context, amount_minor)
             claimed = await store.add_payment(
                 tx,
                 firm_id,
@@ -185,19 +208,23 @@ class Payments:
                 request_id=request_id,
                 customer_id=customer_id,
                 bank_id=bank_id,
-                amount_minor=request.amount_minor,
+                amount_minor=amount_minor,
                 instruction_id=order.instruction_id,
                 end_to_end_id=order.end_to_end_id,
                 consent_key=order.consent_idempotency_key,
                 submit_key=order.submit_idempotency_key,
-                agreed=self._agreed(request, account, agreement),
+                agreed=self._agreed(request, account, agreement, amount_minor),
                 state_hash=self._state_hash(state),
                 life_seconds=LIFE_SECONDS,
                 claim_seconds=_CLAIM_SECONDS,
             )
             if not claimed:
                 await self._refuse_second(tx, firm_id, request_id)
-            await CREDIT_REQUEST.move(tx, firm_id, request_id, RequestEvent.PAYMENT_BEGUN, detail={"payment": payment_id})
+            if not await request_store.commit_part(tx, firm_id, request_id, amount_minor):
+                raise PartNotAllowed
+            await CREDIT_REQUEST.move(
+                tx, firm_id, request_id, RequestEvent.PAYMENT_BEGUN, sets={"delayed_at": None}, detail={"payment": payment_id}
+            )
             await audit.record(
                 tx,
                 firm_id,
@@ -218,10 +245,12 @@ class Payments:
             raise NotFound
         if request.frozen_at is not None:
             raise RequestFrozen
-        if request.state not in {RequestState.REQUESTED, RequestState.AUTHORISING, RequestState.PROCESSING}:
-            raise RequestEnded
-        if request.state is not RequestState.REQUESTED:
+        if request.state in {RequestState.AUTHORISING, RequestState.PROCESSING}:
             await self._refuse_second(tx, firm_id, request_id)
+        if request.state is RequestState.PARTLY_PAID:  # what has begun may be finished, however late
+            return request
+        if request.state is not RequestState.REQUESTED:
+            raise RequestEnded
         if await request_store.is_over(tx, firm_id, request_id):
             raise RequestEnded("The request has expired")
         return request
@@ -232,8 +261,25 @@ class Payments:
             raise RequestEnded
         raise PaymentAlreadyStarted(live.id)
 
+    async def _part(self, tx: Tx, request: CreditRequest, part_minor: int | None) -> int:
+        """Return what is to be paid now. Raise PartNotAllowed, or what `_refuse_second` raises when nothing is outstanding."""
+        outstanding = request.outstanding_minor
+        if outstanding == 0:
+            await self._refuse_second(tx, request.firm_id, request.id)
+        if part_minor is None or part_minor == outstanding:
+            return outstanding
+        if not request.allow_split or not request.least_part_minor <= part_minor <= outstanding:
+            raise PartNotAllowed
+        return part_minor
+
     def _order(
-        self, request: CreditRequest, account: ReceivingAccount, payment_id: str, state: str, context: CustomerContext
+        self,
+        request: CreditRequest,
+        account: ReceivingAccount,
+        payment_id: str,
+        state: str,
+        context: CustomerContext,
+        amount_minor: int,
     ) -> PaymentOrder:
         """Tell the bank what to do; every key follows from the payment's id, so that it is the same however often it is sent."""
         bare = payment_id.removeprefix("pay-")
@@ -242,7 +288,7 @@ class Payments:
             end_to_end_id=f"SR{bare}",
             consent_idempotency_key=f"consent-{bare}",
             submit_idempotency_key=f"submit-{bare}",
-            amount_minor=request.amount_minor,
+            amount_minor=amount_minor,
             currency=request.currency,
             payee=Payee(account.account_name, account.sort_code, account.account_number),
             reference=request.statement_reference,
@@ -251,13 +297,13 @@ class Payments:
             customer=context,
         )
 
-    def _agreed(self, request: CreditRequest, account: ReceivingAccount, agreement: Agreement) -> dict[str, Any]:
+    def _agreed(self, request: CreditRequest, account: ReceivingAccount, agreement: Agreement, amount_minor: int) -> dict[str, Any]:
         """Return the agreement as it is kept for good; the address only as a keyed hash that can be compared."""
         address = self._vault.hash("address", agreement.address or "").hex()[:32]
         return {
             "wording": agreement.wording,
             "bank": agreement.bank_name,
-            "amountMinor": request.amount_minor,
+            "amountMinor": amount_minor,
             "currency": request.currency,
             "payee": account.account_name,
             "receivingAccount": account.id,

@@ -11,7 +11,7 @@ import msgspec
 from strongroom.access.firms import Firms
 from strongroom.funds.authentications import Authentications
 from strongroom.funds.customers import Customers
-from strongroom.funds.errors import AmountTooLarge, CaseClosed, NoReceivingAccount, PaymentLive, RequestEnded
+from strongroom.funds.errors import AmountTooLarge, CaseClosed, NoReceivingAccount, PartlyPaid, PaymentLive, RequestEnded
 from strongroom.funds.model import Actor, AuditTag, Case, CreditRequest, Failure, Page, Purpose
 from strongroom.funds.notices import Notices
 from strongroom.funds.payment_moves import PaymentMoves
@@ -19,7 +19,7 @@ from strongroom.funds.receiving import CLIENT_MONEY, ReceivingAccounts
 from strongroom.funds.references import distinct_reference, statement_reference
 from strongroom.funds.results import Results, as_mapping
 from strongroom.funds.schemas import CreditRequestOut, PaymentOut
-from strongroom.funds.states import CREDIT_REQUEST, LIVE_BEFORE_EXCHANGE, PaymentEvent, RequestEvent, RequestState
+from strongroom.funds.states import CREDIT_REQUEST, DEBITED, LIVE_BEFORE_EXCHANGE, PaymentEvent, RequestEvent, RequestState
 from strongroom.funds.store import cases as case_store
 from strongroom.funds.store import payments as payment_store
 from strongroom.funds.store import requests as store
@@ -158,12 +158,14 @@ class CreditRequests:
     async def cancel(self, firm_id: str, actor: Actor, request_id: str) -> CreditRequestOut:
         """Withdraw a request; a payment whose code has not been used is closed and its code discarded.
 
-        Cancelling twice is no error. Raise NotFound, RequestEnded, or PaymentLive when it is too late.
+        Cancelling twice is no error. Raise NotFound, RequestEnded, PartlyPaid, or PaymentLive when it is too late.
         """
         async with self._db.transaction(firm_id) as tx:
             request = await self._locked(tx, firm_id, request_id)
             if request.state is RequestState.CANCELLED:
                 return await self._results.of_credit_request(tx, request)
+            if request.state is RequestState.PARTLY_PAID:
+                raise PartlyPaid
             await self._close_live_payment(tx, request)
             moved = await CREDIT_REQUEST.move(tx, firm_id, request_id, RequestEvent.CANCEL)
             if moved is None:
@@ -175,7 +177,8 @@ class CreditRequests:
         """Send the text message again, within its limits. Raise NotFound or RequestEnded."""
         async with self._db.transaction(firm_id) as tx:
             request = await self._locked(tx, firm_id, request_id)
-            if request.state is not RequestState.REQUESTED or request.frozen_at is not None:
+            waits = request.state in {RequestState.REQUESTED, RequestState.PARTLY_PAID}
+            if not waits or request.frozen_at is not None:
                 raise RequestEnded("Only a request that waits for its customer can be sent again")
             asked = await asked_customers(tx, firm_id, request.case_id, request.customer_id)
             await self._invite(tx, firm_id, actor, request.case_id, asked, send=True, again=new_id("snd"))
@@ -195,8 +198,10 @@ class CreditRequests:
                 await self._tell(tx, firm_id, request_id, EventType.CREDIT_REQUEST_PAYMENT_FAILED)
 
     async def expire_due(self) -> int:
-        """End requests whose time is over; return how many."""
+        """End requests whose time is over; return how many. Of partly paid ones, which go on, the firm is told by a review."""
         async with self._db.transaction() as tx:
+            for row in await store.claim_overdue_parts(tx, 50):
+                await review_store.open_review(tx, row["firm_id"], new_id("rev"), row["id"], "partly_paid")
             rows = await store.claim_expired(tx, 50)
         for row in rows:
             async with self._db.transaction(row["firm_id"]) as tx:
@@ -255,7 +260,7 @@ class CreditRequests:
 
     async def _close_live_payment(self, tx: Tx, request: CreditRequest) -> None:
         live = await payment_store.find_live_payment(tx, request.firm_id, request.id, lock=True)
-        if live is None:
+        if live is None or (request.state is RequestState.PARTLY_PAID and live.state in DEBITED):
             return
         if live.state not in LIVE_BEFORE_EXCHANGE:
             raise PaymentLive

@@ -12,6 +12,7 @@ from strongroom.funds.schemas import (
     FailureOut,
     NameMatchOut,
     Out,
+    PartsOut,
     PayerOut,
     PaymentOut,
     SharedAccountOut,
@@ -61,11 +62,20 @@ class Results:
             frozen=request.frozen_at is not None,
             expires_at=print_time(request.expires_at),
             last_failure=_failure(request.last_failure_code, request.last_failure_message),
+            partly_paid=await self._parts(tx, request) if request.allow_split else None,
             payment=await self.of_payment(tx, live) if live else None,
             created_at=print_known_time(request.created_at),
             submitted_at=print_time(request.submitted_at),
             completed_at=print_time(request.completed_at),
             received_at=print_time(request.received_at),
+        )
+
+    async def _parts(self, tx: Tx, request: CreditRequest) -> PartsOut:
+        totals = await payment_store.totals_of(tx, request.firm_id, request.id)
+        return PartsOut(
+            paid=pounds_number(totals.paid_minor),
+            in_flight=pounds_number(totals.in_flight_minor),
+            outstanding=pounds_number(totals.outstanding_minor),
         )
 
     async def of_payment(self, tx: Tx, payment: Payment) -> PaymentOut:

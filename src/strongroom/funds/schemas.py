@@ -253,6 +253,14 @@ class PaymentOut(Out, frozen=True, kw_only=True):
     ended_at: Time | None = None
 
 
+class PartsOut(Out, frozen=True, kw_only=True):
+    """How far a request that may be paid in parts has come. The three always come to the amount."""
+
+    paid: PoundsOut
+    in_flight: PoundsOut
+    outstanding: PoundsOut
+
+
 class CreditRequestOut(Out, frozen=True, kw_only=True):
     """A request for an amount, and the payment that fulfils it. `completed` never means cleared funds; `received` does."""
 
@@ -271,6 +279,7 @@ class CreditRequestOut(Out, frozen=True, kw_only=True):
     frozen: bool = False
     expires_at: Time | None = None
     last_failure: FailureOut | None = None
+    partly_paid: PartsOut | None = None
     payment: PaymentOut | None = None
     created_at: Time
     submitted_at: Time | None = None

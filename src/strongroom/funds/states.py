@@ -36,6 +36,7 @@ class RequestState(StrEnum):
     REQUESTED = "requested"
     AUTHORISING = "authorising"
     PROCESSING = "processing"
+    PARTLY_PAID = "partlyPaid"  # parts are paid; the rest is not, whether or not another part is under way
     COMPLETED = "completed"
     RECEIVED = "received"
     CANCELLED = "cancelled"
@@ -50,6 +51,7 @@ class RequestEvent(StrEnum):
     PAYMENT_BEGUN = "payment_begun"
     PAYMENT_SUBMITTED = "payment_submitted"
     PAYMENT_ENDED = "payment_ended"  # without money having moved
+    PART_EXECUTED = "part_executed"  # and the parts do not come to the amount yet
     PAYMENT_EXECUTED = "payment_executed"
     PAYMENT_CREDITED = "payment_credited"
     PAYMENT_HELD = "payment_held"
@@ -73,10 +75,13 @@ CREDIT_REQUEST: Machine[RequestState, RequestEvent] = Machine(
         (_R.AUTHORISING, _RE.CANCEL, _R.CANCELLED),
         (_R.AUTHORISING, _RE.PAYMENT_SUBMITTED, _R.PROCESSING),
         (_R.PROCESSING, _RE.PAYMENT_ENDED, _R.REQUESTED),
-        ([_R.AUTHORISING, _R.PROCESSING, _R.HELD], _RE.PAYMENT_EXECUTED, _R.COMPLETED),
+        ([_R.AUTHORISING, _R.PROCESSING, _R.PARTLY_PAID, _R.HELD], _RE.PART_EXECUTED, _R.PARTLY_PAID),
+        (_R.PARTLY_PAID, _RE.PAYMENT_BEGUN, _R.PARTLY_PAID),
+        (_R.PARTLY_PAID, _RE.PAYMENT_ENDED, _R.PARTLY_PAID),
+        ([_R.AUTHORISING, _R.PROCESSING, _R.PARTLY_PAID, _R.HELD], _RE.PAYMENT_EXECUTED, _R.COMPLETED),
         ([_R.AUTHORISING, _R.PROCESSING, _R.COMPLETED, _R.HELD], _RE.PAYMENT_CREDITED, _R.RECEIVED),
-        ([_R.PROCESSING, _R.COMPLETED], _RE.PAYMENT_HELD, _R.HELD),
-        ([_R.COMPLETED, _R.RECEIVED, _R.HELD], _RE.PAYMENT_SENT_BACK, _R.RETURNED),
+        ([_R.PROCESSING, _R.PARTLY_PAID, _R.COMPLETED], _RE.PAYMENT_HELD, _R.HELD),
+        ([_R.PARTLY_PAID, _R.COMPLETED, _R.RECEIVED, _R.HELD], _RE.PAYMENT_SENT_BACK, _R.RETURNED),
     ],
 )
 
@@ -166,6 +171,7 @@ PAYMENT: Machine[PaymentState, PaymentEvent] = Machine(
 )
 
 LIVE_BEFORE_EXCHANGE = frozenset({_P.REQUESTING, _P.AWAITING, _P.RETURNED})
+DEBITED = frozenset({_P.EXECUTED, _P.CREDITED})
 ENDED_WITHOUT_DEBIT = frozenset({_P.DECLINED, _P.ABANDONED, _P.CLOSED, _P.FAILED, _P.REJECTED})
 
 # What the payment's move means for its request; moves that are not named leave the request as it is.

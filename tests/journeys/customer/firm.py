@@ -65,10 +65,17 @@ class Firm:
         customer_id = (await self.get(f"cases/{case['id']}"))["customers"][0]["id"]
         return Person(name, email, ("31", "1", "1980"), phone, case["id"], customer_id)
 
-    async def ask_to_pay(self, person: Person, amount: float = 100.0, description: str = "Case Opening Fee") -> str:
+    async def ask_to_pay(
+        self, person: Person, amount: float = 100.0, description: str = "Case Opening Fee", *, allow_split: bool = False
+    ) -> str:
         """Ask for money; return the request's id."""
         made = await self.post(
-            "creditRequests", caseId=person.case_id, reference="PAY001.1", description=description, amount=amount
+            "creditRequests",
+            caseId=person.case_id,
+            reference="PAY001.1",
+            description=description,
+            amount=amount,
+            allowSplit=allow_split,
         )
         return str(made["id"])
 

@@ -233,3 +233,43 @@ async def test_a_request_taken_back_or_not_recognised_while_the_customer_looks_i
     await page.click(steps.PRESS)
     await steps.see(page, "We have stopped it")
     await axe(page)
+
+
+async def test_a_customer_pays_in_parts_at_two_banks_with_a_running_total_and_a_receipt_each(
+    page: Page, firm: Firm, receiver: Receiver, axe: Axe, harbour: str
+) -> None:
+    person = await firm.person()
+    request_id = await firm.ask_to_pay(person, allow_split=True)
+    await steps.come_from_app(page, firm, person)
+    await page.goto(f"{firm.house.base_url}/customer/pay/{request_id}/check?bank=mulberry")
+    await page.get_by_text("Pay a part now", exact=True).click()
+    await page.fill("#part", "half")
+    await page.get_by_role("button", name="Change the amount").click()
+    await expect(page.locator(".problems")).to_contain_text("Enter an amount in pounds")
+    await axe(page)
+    await page.fill("#part", "£40")
+    await page.get_by_role("button", name="Change the amount").click()
+    await page.get_by_role("button", name="Pay £40.00 with Mulberry Bank").click()
+    await page.wait_for_selector("#username")
+    await steps.approve_at_bank(page)
+    await steps.see(page, "£40.00")
+    first = page.url.split("/")[-1]
+    assert (await firm.wait_for(f"creditRequests/{request_id}", "partlyPaid"))["partlyPaid"] == {
+        "paid": 40.0, "inFlight": 0.0, "outstanding": 60.0,
+    }  # fmt: skip
+    await page.reload()
+    await axe(page)
+    await page.get_by_role("link", name="Pay the rest").click()
+    await expect(page.locator("main")).to_contain_text("£60.00")
+    await expect(page.get_by_role("link", name="see the receipt")).to_have_count(1)
+    await axe(page)
+    await page.goto(f"{firm.house.base_url}/customer/pay/{request_id}/check?bank={harbour}")
+    await page.get_by_role("button", name="Pay £60.00 with").click()
+    await page.wait_for_selector("#username")
+    await steps.approve_at_bank(page)
+    await firm.wait_for(f"creditRequests/{request_id}", "completed", "received")
+    second = page.url.split("/")[-1]
+    assert await firm.debits("mulberry", first) == [40_00]
+    assert await firm.debits(harbour, second) == [60_00]
+    told = await receiver.types_of(request_id, last="creditRequest.received")
+    assert told == ["creditRequest.partlyPaid", "creditRequest.completed", "creditRequest.received"]

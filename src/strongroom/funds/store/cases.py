@@ -86,7 +86,7 @@ async def count_live_requests(tx: Tx, firm_id: str, case_id: str) -> int:
     """Count the case's requests that have not come to an end."""
     count: int = await tx.fetchval(
         """SELECT (SELECT count(*) FROM credit_requests WHERE firm_id = $1 AND case_id = $2
-                   AND state IN ('requested', 'authorising', 'processing', 'held'))
+                   AND state IN ('requested', 'authorising', 'processing', 'partlyPaid', 'held'))
                 + (SELECT count(*) FROM account_requests WHERE firm_id = $1 AND case_id = $2
                    AND state IN ('requested', 'authorising'))""",
         firm_id, case_id,

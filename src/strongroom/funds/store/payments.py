@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from strongroom.funds.model import Payment
+from strongroom.funds.model import Payment, Totals
 from strongroom.funds.states import PaymentState
 from strongroom.kit.db import Tx
 
@@ -40,7 +40,7 @@ async def add_payment(
     life_seconds: int,
     claim_seconds: int,
 ) -> bool:
-    """Claim the one live payment of a request; False when another is live. The entry that finds the bank's return comes too."""
+    """Claim the one payment in flight of a request; False when another is. The entry that finds the bank's return comes too."""
     tag = await tx.execute(
         """WITH claimed AS (
                INSERT INTO payments (firm_id, id, request_id, customer_id, bank_id, amount_minor, instruction_id, end_to_end_id,
@@ -48,7 +48,7 @@ async def add_payment(
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb,
                    app_now() + make_interval(secs => $13), app_now() + make_interval(secs => $14))
                ON CONFLICT (firm_id, request_id)
-                   WHERE state NOT IN ('declined', 'abandoned', 'closed', 'failed', 'rejected', 'sent_back')
+                   WHERE state NOT IN ('declined', 'abandoned', 'closed', 'failed', 'rejected', 'sent_back', 'executed', 'credited')
                    DO NOTHING
                RETURNING firm_id, id)
            INSERT INTO directory (kind, key_hash, tenant_id, object_id) SELECT 'payment_state', $12, firm_id, id FROM claimed""",
@@ -67,14 +67,32 @@ async def find_payment(tx: Tx, firm_id: str, payment_id: str, *, lock: bool = Fa
 
 
 async def find_live_payment(tx: Tx, firm_id: str, request_id: str, *, lock: bool = False) -> Payment | None:
-    """Return the payment that is live, or that has moved the money, for a request."""
+    """Return the payment that is live for a request, else the last one that has moved money."""
     row = await tx.fetchrow(
         f"""SELECT {_COLUMNS} FROM payments WHERE firm_id = $1 AND request_id = $2
             AND state NOT IN ('declined', 'abandoned', 'closed', 'failed', 'rejected', 'sent_back')
-            {'FOR UPDATE' if lock else ''}""",
+            ORDER BY state IN ('executed', 'credited'), created_at DESC LIMIT 1 {'FOR UPDATE' if lock else ''}""",
         firm_id, request_id,
     )  # fmt: skip
     return _payment(row) if row else None
+
+
+async def totals_of(tx: Tx, firm_id: str, request_id: str) -> Totals:
+    """Add up the payments of a request."""
+    row = await tx.fetchrow(
+        """SELECT amount_minor, paid_minor, credited_minor, held_minor, in_flight_minor FROM credit_requests
+           CROSS JOIN LATERAL (
+               SELECT coalesce(sum(taken.amount_minor) FILTER (WHERE state IN ('executed', 'credited')), 0)::bigint AS paid_minor,
+                      coalesce(sum(taken.amount_minor) FILTER (WHERE state = 'credited'), 0)::bigint AS credited_minor,
+                      coalesce(sum(taken.amount_minor) FILTER (WHERE state = 'held'), 0)::bigint AS held_minor,
+                      coalesce(sum(taken.amount_minor) FILTER (WHERE state NOT IN ('declined', 'abandoned', 'closed', 'failed',
+                          'rejected', 'sent_back', 'executed', 'credited')), 0)::bigint AS in_flight_minor
+               FROM payments taken WHERE taken.firm_id = credit_requests.firm_id AND taken.request_id = credit_requests.id) AS sums
+           WHERE firm_id = $1 AND id = $2""",
+        firm_id, request_id,
+    )  # fmt: skip
+    assert row is not None  # noqa: S101  # requests are never deleted
+    return Totals(**dict(row))
 
 
 async def payments_of(tx: Tx, firm_id: str, request_id: str) -> list[Payment]:

@@ -67,7 +67,7 @@ async def add_requests(tx: Tx, firm_id: str, rows: list[NewRequestRow], audit_ta
             SELECT $1, id, case_id, customer_id, reference, statement_reference, description,
                 amount_minor, purpose, allow_split, receiving_account_id, expires_at, notify FROM fit
             ON CONFLICT (firm_id, receiving_account_id, statement_reference)
-                WHERE state IN ('requested', 'authorising', 'processing', 'held') DO NOTHING
+                WHERE state IN ('requested', 'authorising', 'processing', 'partlyPaid', 'held') DO NOTHING
             RETURNING id, case_id, customer_id
         ), recorded AS (
             INSERT INTO audit_entries (tenant_id, actor, tag, subject, detail)
@@ -109,7 +109,7 @@ async def add_request(
                amount_minor, purpose, allow_split, receiving_account_id, expires_at, notify)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
            ON CONFLICT (firm_id, receiving_account_id, statement_reference)
-               WHERE state IN ('requested', 'authorising', 'processing', 'held') DO NOTHING""",
+               WHERE state IN ('requested', 'authorising', 'processing', 'partlyPaid', 'held') DO NOTHING""",
         firm_id, request_id, case_id, customer_id, reference, statement_reference, description,
         amount_minor, purpose, allow_split, receiving_account_id, expires_at, notify,
     )  # fmt: skip
@@ -120,7 +120,7 @@ async def taken_references(tx: Tx, firm_id: str, receiving_account_id: str, pref
     """Return the statement references of open requests on an account that begin like this one."""
     rows = await tx.fetch(
         """SELECT statement_reference FROM credit_requests WHERE firm_id = $1 AND receiving_account_id = $2
-           AND state IN ('requested', 'authorising', 'processing', 'held') AND starts_with(statement_reference, $3)
+           AND state IN ('requested', 'authorising', 'processing', 'partlyPaid', 'held') AND starts_with(statement_reference, $3)
            LIMIT 10000""",
         firm_id, receiving_account_id, prefix,
     )  # fmt: skip
@@ -163,7 +163,7 @@ async def freeze(tx: Tx, firm_id: str, request_id: str) -> bool:
     """Freeze a request that its customer does not recognise; False when it is frozen or under way."""
     tag = await tx.execute(
         """UPDATE credit_requests SET frozen_at = app_now(), changed_at = app_now()
-           WHERE firm_id = $1 AND id = $2 AND frozen_at IS NULL AND state IN ('requested', 'authorising')""",
+           WHERE firm_id = $1 AND id = $2 AND frozen_at IS NULL AND state IN ('requested', 'authorising', 'partlyPaid')""",
         firm_id, request_id,
     )  # fmt: skip
     return tag == "UPDATE 1"
@@ -185,12 +185,46 @@ async def claim_expired(tx: Tx, limit: int) -> list[asyncpg.Record]:
     )
 
 
+async def commit_part(tx: Tx, firm_id: str, request_id: str, part_minor: int) -> bool:
+    """Count a payment that begins into what is committed; False when it would exceed the amount."""
+    tag = await tx.execute(
+        """UPDATE credit_requests SET committed_minor = committed_minor + $3
+           WHERE firm_id = $1 AND id = $2 AND committed_minor + $3 <= amount_minor""",
+        firm_id, request_id, part_minor,
+    )  # fmt: skip
+    return tag == "UPDATE 1"
+
+
+async def release_part(tx: Tx, firm_id: str, request_id: str, part_minor: int) -> None:
+    """Take a payment that ended without a debit out of what is committed."""
+    await tx.execute(
+        "UPDATE credit_requests SET committed_minor = committed_minor - $3 WHERE firm_id = $1 AND id = $2",
+        firm_id,
+        request_id,
+        part_minor,
+    )
+
+
+async def claim_overdue_parts(tx: Tx, limit: int) -> list[asyncpg.Record]:
+    """Lock partly paid requests whose time is over and of which no review has told the firm yet."""
+    return await tx.fetch(
+        """SELECT firm_id, id FROM credit_requests request WHERE state = 'partlyPaid' AND expires_at <= app_now()
+           AND NOT EXISTS (SELECT FROM reviews WHERE reviews.firm_id = request.firm_id AND subject_id = request.id
+                           AND reason = 'partly_paid')
+           ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED""",
+        limit,
+    )
+
+
 async def claim_slow(tx: Tx, limit: int) -> list[asyncpg.Record]:
     """Mark requests that have had no final status for two hours; each is marked once."""
     return await tx.fetch(
         """UPDATE credit_requests SET delayed_at = app_now() WHERE (firm_id, id) IN (
                SELECT firm_id, id FROM credit_requests WHERE state = 'processing' AND delayed_at IS NULL
                AND submitted_at <= app_now() - interval '2 hours' LIMIT $1 FOR UPDATE SKIP LOCKED)
+           OR (state = 'partlyPaid' AND delayed_at IS NULL AND EXISTS (
+               SELECT FROM payments WHERE payments.firm_id = credit_requests.firm_id AND request_id = credit_requests.id
+               AND payments.state IN ('submitting', 'processing') AND payments.submitted_at <= app_now() - interval '2 hours'))
            RETURNING firm_id, id""",
         limit,
     )

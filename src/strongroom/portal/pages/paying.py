@@ -11,15 +11,24 @@ from litestar.params import FromPath, FromQuery
 
 from strongroom.banking.port import CustomerContext
 from strongroom.funds.desk import Asked
-from strongroom.funds.errors import NoReceivingAccount, PaymentAlreadyStarted, PaymentLive, RequestEnded, RequestFrozen
+from strongroom.funds.errors import (
+    NoReceivingAccount,
+    PartNotAllowed,
+    PaymentAlreadyStarted,
+    PaymentLive,
+    RequestEnded,
+    RequestFrozen,
+)
 from strongroom.funds.model import Failure, Payment
 from strongroom.funds.payments import Agreement
 from strongroom.funds.states import LIVE_BEFORE_EXCHANGE, RequestState
 from strongroom.kit.clock import own_now
 from strongroom.kit.errors import NotFound
+from strongroom.kit.money import print_pounds
 from strongroom.portal import paths
 from strongroom.portal.pages import shaping
 from strongroom.portal.qr import qr_svg
+from strongroom.portal.views.frame import FieldProblem
 from strongroom.portal.views.paying import (
     CameBackElsewhere,
     CheckPay,
@@ -60,42 +69,46 @@ async def choose_bank(request: AnyRequest, request_id: FromPath[str], q: FromQue
     if other := _elsewhere(asked):
         return await other(visit)
     last = await visit.house.desk.last_bank(asked.firm.id, asked.customer_id)
-    refusing = await visit.house.desk.refusing_banks(asked.request)
+    refusing = await visit.house.desk.refusing_banks(asked.request, asked.request.outstanding_minor)
     banks = shaping.bank_list(
         visit.house.registry.list_banks(), q[:60], paths.pay(request_id), last, lambda bank: paths.pay_check(request_id, bank),
-        shaping.Limits(asked.request.amount_minor, asked.request.currency, refusing),
+        shaping.Limits(asked.request.outstanding_minor, asked.request.currency, refusing),
     )  # fmt: skip
     qr = qr_svg(f"{visit.house.site.base_url}{paths.pay(request_id)}")
-    view = ChooseBank(request_id, shaping.slip(asked), banks, asked.request.expires_at, qr)
+    view = ChooseBank(
+        request_id, shaping.slip(asked), banks, asked.request.expires_at, qr,
+        shaping.paid_parts(asked, visit.house.registry), may_split=asked.request.allow_split,
+    )  # fmt: skip
     return await visit.page(view, firm=asked.firm)
 
 
 @get("/customer/pay/{request_id:str}/check", opt=_SESSION)
 async def check(
-    request: AnyRequest, request_id: FromPath[str], bank: FromQuery[str] = "", unreachable: FromQuery[bool] = False
+    request: AnyRequest,
+    request_id: FromPath[str],
+    bank: FromQuery[str] = "",
+    part: FromQuery[str] = "",
+    unreachable: FromQuery[bool] = False,
 ) -> Response[Any]:
-    """Show what the customer is about to agree to."""
+    """Show what the customer is about to agree to: all that is outstanding, or the part that they typed."""
     visit = Visit(request)
     asked = await visit.house.desk.credit_request(await visit.records(), request_id)
     if other := _elsewhere(asked):
         return await other(visit)
-    listing = visit.house.registry.get_listing(bank)
-    view = CheckPay(
-        request_id, shaping.slip(asked), bank, listing.name, own_now().date(), visit.house.site.provider,
-        limit_minor=shaping.may_be_refused(listing, asked.request.amount_minor),
-        refused_lately=bank in await visit.house.desk.refusing_banks(asked.request),
-        bank_unreachable=unreachable,
-    )  # fmt: skip
-    return await visit.page(view, firm=asked.firm)
+    return await _check_page(visit, asked, bank, part[:20], unreachable=unreachable)
 
 
 @post("/customer/pay/{request_id:str}/check", status_code=303, opt=_SESSION)
 async def agree(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]:
     """Begin the payment at the bank. Pressed twice, the second press leads to the first one's payment."""
     visit = Visit(request)
-    bank_id = (await visit.form()).get("bank", "")
+    form = await visit.form()
+    bank_id, typed = form.get("bank", ""), form.get("part", "")[:20]
     asked = await visit.house.desk.credit_request(await visit.records(), request_id)
     listing = visit.house.registry.get_listing(bank_id)
+    part = shaping.read_part(asked, typed) if typed else asked.request.amount_minor
+    if isinstance(part, FieldProblem):  # or it has been paid meanwhile: that page tells
+        return visit.go(paths.pay(request_id))
     try:
         begun = await visit.house.payments.begin(
             asked.firm.id,
@@ -104,10 +117,11 @@ async def agree(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]
             bank_id,
             Agreement(WORDING, listing.name, visit.address),
             CustomerContext(visit.address, visit.user_agent),
+            part,
         )
     except PaymentAlreadyStarted as live:
         return visit.go(await _to_live(visit, asked, live.payment_id))
-    except (RequestEnded, RequestFrozen, NoReceivingAccount):
+    except (RequestEnded, RequestFrozen, NoReceivingAccount, PartNotAllowed):
         return visit.go(paths.pay(request_id))
     if begun.failure not in {None, Failure.BANK_UNAVAILABLE}:  # the bank said no: that page tells why
         return visit.go(paths.payment(begun.payment_id))
@@ -128,7 +142,7 @@ async def go_to_bank(request: AnyRequest, payment_id: FromPath[str]) -> Response
         return visit.go(paths.payment(payment_id))
     await visit.pause(_AT_BANK_SECONDS)
     name = shaping.bank_name(visit.house.registry, payment.bank_id)
-    return await visit.page(GoToBankToPay(payment_id, shaping.slip(asked), name, url), firm=asked.firm)
+    return await visit.page(GoToBankToPay(payment_id, shaping.slip(asked, payment.amount_minor), name, url), firm=asked.firm)
 
 
 @get("/customer/payments/{payment_id:str}", opt=_PASS)
@@ -143,7 +157,7 @@ async def show_payment(request: AnyRequest, payment_id: FromPath[str]) -> Respon
     except NotFound:
         return await _show_without_session(visit, payment_id)
     name = shaping.bank_name(visit.house.registry, payment.bank_id)
-    slip = shaping.slip(asked)
+    slip = shaping.slip(asked, payment.amount_minor)
     stage = shaping.pay_stage(payment, asked.request)
     if stage is not None:
         live = PaymentLivePage(
@@ -151,12 +165,16 @@ async def show_payment(request: AnyRequest, payment_id: FromPath[str]) -> Respon
         )
         return await visit.page(live, firm=asked.firm)
     if outcome := shaping.pay_outcome(payment):
-        paid = Paid(payment_id, slip, name, outcome, shaping.paid_at(payment), payment.bank_payment_id)
+        rest_url = paths.pay(payment.request_id) if asked.request.state is RequestState.PARTLY_PAID else None
+        paid = Paid(payment_id, slip, name, outcome, shaping.paid_at(payment), payment.bank_payment_id, rest_url=rest_url)
         return await visit.page(paid, firm=asked.firm)
     if asked.request.frozen_at is not None or asked.request.state in _OVER:
         return await _over(visit, asked)
     because = shaping.not_paid_because(payment)
-    not_paid = NotPaid(payment_id, payment.request_id, slip, payment.bank_id, name, because, payment.ended_at or payment.created_at)
+    not_paid = NotPaid(
+        payment_id, payment.request_id, slip, payment.bank_id, name, because, payment.ended_at or payment.created_at,
+        may_split=asked.request.allow_split,
+    )  # fmt: skip
     return await visit.page(not_paid, firm=asked.firm)
 
 
@@ -204,7 +222,7 @@ async def receipt(request: AnyRequest, payment_id: FromPath[str]) -> Response[An
     payer = await visit.house.desk.payer(payment)
     view = Receipt(
         payment_id,
-        shaping.slip(asked),
+        shaping.slip(asked, payment.amount_minor),
         shaping.bank_name(visit.house.registry, payment.bank_id),
         outcome,
         shaping.paid_at(payment),
@@ -274,9 +292,26 @@ def _elsewhere(asked: Asked) -> Callable[[Visit], Awaitable[Response[Any]]] | No
 
     if request.frozen_at is not None or request.state in _OVER:
         return over
+    if request.state is RequestState.PARTLY_PAID:
+        return live if latest is not None and shaping.is_under_way(latest) else None
     if request.state is not RequestState.REQUESTED and latest is not None:
         return live
     return None
+
+
+async def _check_page(visit: Visit, asked: Asked, bank_id: str, typed: str, *, unreachable: bool) -> Response[Any]:
+    request, listing = asked.request, visit.house.registry.get_listing(bank_id)
+    offer = shaping.split_offer(asked, listing, typed)
+    read = shaping.read_part(asked, typed) if offer and typed else request.outstanding_minor
+    problems = (read,) if isinstance(read, FieldProblem) else ()
+    amount = request.outstanding_minor if isinstance(read, FieldProblem) else read
+    view = CheckPay(
+        request.id, shaping.slip(asked, amount), bank_id, listing.name, own_now().date(), visit.house.site.provider,
+        limit_minor=shaping.may_be_refused(listing, amount),
+        refused_lately=bank_id in await visit.house.desk.refusing_banks(request, amount),
+        split=offer, part=print_pounds(amount) if request.allow_split else "", problems=problems, bank_unreachable=unreachable,
+    )  # fmt: skip
+    return await visit.page(view, firm=asked.firm, status=422 if problems else 200)
 
 
 async def _over(visit: Visit, asked: Asked) -> Response[Any]:

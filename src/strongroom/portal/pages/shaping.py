@@ -12,16 +12,20 @@ from strongroom.funds.model import AccountRequest, CreditRequest, Failure, Payme
 from strongroom.funds.sharing import Consent
 from strongroom.funds.states import AccountRequestState, PaymentState, RequestState, ShareState
 from strongroom.kit.errors import NotFound
+from strongroom.kit.money import PENCE_PER_POUND, UnacceptableAmount, parse_pounds_text, print_pounds
 from strongroom.portal import paths
+from strongroom.portal.views.frame import FieldProblem
 from strongroom.portal.views.paying import (
     BankChoice,
     BankList,
     ElsewhereState,
     NotPaidBecause,
     OutOfReach,
+    PaidPart,
     PayOutcome,
     PayStage,
     Slip,
+    SplitOffer,
 )
 from strongroom.portal.views.requests import CardState, FirmActions, PayCard, ShareCard
 from strongroom.portal.views.sharing import (
@@ -69,6 +73,7 @@ _CREDIT_CARDS: dict[RequestState, CardState] = {
     RequestState.REQUESTED: CardState.OPEN,
     RequestState.AUTHORISING: CardState.IN_PROGRESS,
     RequestState.PROCESSING: CardState.IN_PROGRESS,
+    RequestState.PARTLY_PAID: CardState.PARTLY_PAID,
     RequestState.HELD: CardState.IN_PROGRESS,
     RequestState.COMPLETED: CardState.DONE,
     RequestState.RECEIVED: CardState.RECEIVED,
@@ -92,7 +97,7 @@ _NOT_SHARED: dict[str, NotSharedBecause] = {
     Failure.CHOSE_ANOTHER_BANK: NotSharedBecause.DECLINED,
     Failure.NO_SUITABLE_ACCOUNT: NotSharedBecause.NO_ACCOUNT,
 }
-_TO_DO = frozenset({CardState.OPEN, CardState.UNFINISHED, CardState.IN_PROGRESS})
+_TO_DO = frozenset({CardState.OPEN, CardState.PARTLY_PAID, CardState.UNFINISHED, CardState.IN_PROGRESS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +114,55 @@ class Limits:
         return replace(choice, limit_minor=limit, currency=self.currency, refused_lately=bank.bank_id in self.refusing)
 
 
-def slip(asked: Asked) -> Slip:
-    """Return what is to be paid."""
+def slip(asked: Asked, amount_minor: int | None = None) -> Slip:
+    """Return what is to be paid: the payment's amount where it is given, else all that is outstanding."""
     request = asked.request
+    if amount_minor is None:
+        amount_minor = request.outstanding_minor if request.allow_split else request.amount_minor
     return Slip(
-        request.amount_minor, request.description, asked.account.account_name, request.statement_reference, request.currency
+        amount_minor,
+        request.description,
+        asked.account.account_name,
+        request.statement_reference,
+        request.currency,
+        total_minor=request.amount_minor if amount_minor != request.amount_minor else None,
+        paid_minor=asked.paid_minor,
     )
+
+
+def paid_parts(asked: Asked, registry: Registry) -> tuple[PaidPart, ...]:
+    """Return the parts that this customer has paid, oldest first."""
+    return tuple(
+        PaidPart(one.amount_minor, bank_name(registry, one.bank_id), paid_at(one), paths.payment(one.id, "receipt"))
+        for one in asked.own_parts
+    )
+
+
+def split_offer(asked: Asked, bank: BankListing, typed: str) -> SplitOffer | None:
+    """Offer to pay less than the whole, at first as much as the bank is known to let through, else half."""
+    request = asked.request
+    least, most = request.least_part_minor, request.outstanding_minor
+    if not request.allow_split or least >= most:
+        return None
+    limit = bank.payment_limit_minor
+    fits = limit if limit is not None and limit < most else -(-most // (2 * PENCE_PER_POUND)) * PENCE_PER_POUND
+    return SplitOffer(typed or print_pounds(min(most, max(least, fits))), least, most)
+
+
+def read_part(asked: Asked, typed: str) -> int | FieldProblem:
+    """Return the part that was typed, in pence, or what is wrong with it."""
+    bare = "".join(typed.split()).replace(",", "").removeprefix("£")
+    try:
+        part = parse_pounds_text(bare)
+    except UnacceptableAmount:
+        return FieldProblem("part", "shape")
+    fits = asked.request.least_part_minor <= part <= asked.request.outstanding_minor
+    return part if fits else FieldProblem("part", "range")
+
+
+def is_under_way(payment: Payment) -> bool:
+    """True while no other part may begin beside this one."""
+    return payment.state in _STAGES or payment.state in {PaymentState.HELD, PaymentState.UNCONFIRMED}
 
 
 def bank_name(registry: Registry, bank_id: str) -> str:
@@ -201,11 +249,15 @@ def pay_card(request: CreditRequest, latest: Payment | None) -> PayCard:
     state = CardState.FROZEN if request.frozen_at else _CREDIT_CARDS[request.state]
     if state is CardState.OPEN and request.last_failure_code:
         state = CardState.UNFINISHED
-    url = paths.pay(request.id)
+    amount_minor, url = request.amount_minor, paths.pay(request.id)
+    if state is CardState.PARTLY_PAID:
+        amount_minor = request.outstanding_minor
+        if latest is not None and is_under_way(latest):
+            state, amount_minor = CardState.IN_PROGRESS, latest.amount_minor
     if latest is not None and state in {CardState.IN_PROGRESS, CardState.DONE, CardState.RECEIVED, CardState.RETURNED}:
         url = paths.payment(latest.id, "receipt" if state in {CardState.DONE, CardState.RECEIVED} else "")
     at = request.received_at or request.completed_at or (request.changed_at if state not in _TO_DO else None)
-    return PayCard(request.id, request.description, request.amount_minor, state, url, request.expires_at, at, request.currency)
+    return PayCard(request.id, request.description, amount_minor, state, url, request.expires_at, at, request.currency)
 
 
 def share_card(request: AccountRequest, latest: Share | None) -> ShareCard:

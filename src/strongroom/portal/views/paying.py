@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from markupsafe import Markup
 
+from strongroom.portal.views.frame import FieldProblem
+
 
 @dataclass(frozen=True, slots=True)
 class Slip:
@@ -19,6 +21,8 @@ class Slip:
     payee: str
     reference: str  # as the statement will show it
     currency: str = "GBP"
+    total_minor: int | None = None  # set where `amount_minor` is a part: what was asked for
+    paid_minor: int = 0  # and what is paid of it already
 
 
 class OutOfReach(StrEnum):
@@ -61,6 +65,16 @@ class BankList:
 
 
 @dataclass(frozen=True, slots=True)
+class PaidPart:
+    """A part that this customer has paid, with its receipt."""
+
+    amount_minor: int
+    bank_name: str
+    at: datetime
+    receipt_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChooseBank:
     """Pay: choose a bank."""
 
@@ -70,6 +84,8 @@ class ChooseBank:
     banks: BankList
     until: datetime | None = None
     qr: Markup | None = None  # from qr.qr_svg, to go on with the phone
+    parts: tuple[PaidPart, ...] = ()
+    may_split: bool = False
 
 
 class Role(StrEnum):
@@ -94,6 +110,15 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
+class SplitOffer:
+    """That less than the whole may be paid now: between `least_minor` and `most_minor`; `typed` is what stands in the field."""
+
+    typed: str
+    least_minor: int
+    most_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class CheckPay:
     """Pay: check and agree. The form posts the bank and `wording` to paths.pay_check(request_id)."""
 
@@ -106,6 +131,9 @@ class CheckPay:
     provider: Provider
     limit_minor: int | None = None
     refused_lately: bool = False
+    split: SplitOffer | None = None
+    part: str = ""  # what the form posts as the part to be paid, in pounds
+    problems: tuple[FieldProblem, ...] = ()
     bank_unreachable: bool = False  # the agreement could not be made at the bank just now: nothing was paid
 
 
@@ -164,6 +192,7 @@ class Paid:
     at: datetime
     bank_payment_id: str | None = None
     reason: str | None = None  # the bank's own words, where it gave any
+    rest_url: str | None = None  # where what is outstanding can be paid
 
 
 class NotPaidBecause(StrEnum):
@@ -193,6 +222,7 @@ class NotPaid:
     because: NotPaidBecause
     at: datetime
     reason: str | None = None
+    may_split: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ class CardState(StrEnum):
 
     OPEN = "open"
     UNFINISHED = "unfinished"  # the last try did not succeed
+    PARTLY_PAID = "partly_paid"  # the rest is still to be paid
     IN_PROGRESS = "in_progress"  # at the bank, or being checked
     DONE = "done"  # paid from the customer's account, or shared
     RECEIVED = "received"
