@@ -39,6 +39,7 @@ PATH_PARAMETERS = {
     "endpoint_id": ("whk",), "event_id": ("evt",), "payment_id": ("pay",), "share_id": ("shr",), "consent_id": ("shr",),
     "token": ("",), "name": ("frm",), "rest": ("",),
 }  # fmt: skip
+POSTED_BY_BANKS = {"/customer/return"}
 QUERIES: dict[str, list[str]] = {
     "limit": ["100"], "after": [ID, "0"], "caseId": [ID], "caseRef": [ID, "Beech Partners matter 7"], "status": ["open"],
     "createdAfter": ["2020-01-01T00:00:00Z"], "createdBefore": ["2090-01-01T00:00:00Z"], "firm": [ID], "q": [ID],
@@ -272,7 +273,7 @@ def strangers(town: Town, template: str, handler: HTTPRouteHandler) -> list[Stra
     return found
 
 
-async def fire(town: Town, who: Stranger, shot: Shot) -> httpx.Response:
+async def fire(town: Town, who: Stranger, shot: Shot, *, secret: str | None = None) -> httpx.Response:
     """Make one request as somebody."""
     cookies, csrf = dict(who.cookies), ""
     if shot.is_page and who.session_of:
@@ -284,6 +285,7 @@ async def fire(town: Town, who: Stranger, shot: Shot) -> httpx.Response:
     elif shot.is_page and shot.method == "POST":
         cookies.setdefault(f"{COOKIE}browser", "a" * 43)
         csrf = town.house.vault.hash("browser form", cookies[f"{COOKIE}browser"]).hex()[:64]
+    csrf = csrf if secret is None else secret
     headers = dict(who.headers)
     if cookies:
         headers["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
@@ -395,6 +397,29 @@ async def test_pointed_at_the_firms_own_ids_the_same_requests_are_seen_to_succee
         "/customer/payments/{payment_id:str}/status",
         "/customer/shares/{share_id:str}/status",
     }, silent
+
+
+async def test_a_form_without_its_sessions_own_secret_changes_nothing(town: Town) -> None:
+    """Cross-site request forgery: the cookies are right, the form is somebody else's."""
+    beech = town.beech
+    passes = {COOKIE + name: value for name, value in town.passes(beech).items()}
+    owner = Stranger("the customer, from a foreign page", beech.bearer(), (beech.record,), cookies=passes)
+    another = (await town.open_session(town.alder.record))["csrf"]
+    before = await digest(town, beech)
+    routes, accepted = set(), []
+    for method, template, handler in handlers_of(town):
+        if method != "POST" or template in POSTED_BY_BANKS:
+            continue
+        for shot in (one for one in shots_at(method, template, handler, list(beech.ids.values()), beech) if one.is_page):
+            routes.add(template)
+            for secret in ("", "x" * 64, another):
+                answer = await fire(town, owner, shot, secret=secret)
+                if answer.status_code not in {403, 404}:
+                    accepted.append(f"{shot.url} → {answer.status_code}")
+    assert not accepted, accepted
+    assert len(routes) > 10
+    after = await digest(town, beech)
+    assert [name for name in after if after[name] != before[name]] in ([], ["portal_sessions"])
 
 
 async def test_what_is_written_with_the_firms_own_ids_is_seen_in_the_digest(town: Town) -> None:

@@ -263,3 +263,18 @@ async def test_what_is_long_over_is_forgotten_but_no_lock(doors: Doors, database
         assert await store.forget_old(tx) == 1
     await worker.close()
     assert await doors.owner.fetchval("SELECT count(*) FROM attempt_budgets") == 1
+
+
+async def test_of_tries_that_were_all_found_right_before_any_was_accepted_one_is_accepted(doors: Doors) -> None:
+    challenge_id, code = await doors.ask()
+    matched = [await door.try_code(TENANT, challenge_id, code) for door in doors.challenges[:3]]
+    assert all(isinstance(one, Matched) for one in matched)
+
+    async def accept(process: int) -> Accepted | Rejected:
+        outcome = matched[process]
+        assert isinstance(outcome, Matched)
+        async with doors.databases[process].transaction(TENANT) as tx:
+            return await doors.challenges[process].accept(tx, outcome)
+
+    accepted = await asyncio.gather(*(accept(process) for process in range(3)))
+    assert sorted(type(one).__name__ for one in accepted) == ["Accepted", "Rejected", "Rejected"]
