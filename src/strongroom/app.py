@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import uvicorn
 from litestar import Litestar, Request, Response, get, route
 from litestar.datastructures import State
@@ -44,6 +45,8 @@ from strongroom.webhooks import api as webhook_api
 from strongroom.wiring import House, build
 
 HOUSE = "house"
+_JWKS_SECONDS = 300
+_FOR_BANKS = {"public": "public keys, for banks to check what we signed"}
 _PROBE = {"public": "load balancers ask before they know anybody"}
 
 
@@ -67,6 +70,14 @@ def metrics() -> bytes:
     return exposition()
 
 
+@get("/openbanking/jwks", opt=_FOR_BANKS, include_in_schema=False, sync_to_thread=False)
+def show_bank_keys(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Return the public halves of the keys that we sign with for banks: the last, the present and the next."""
+    house: House = request.app.state[HOUSE]
+    body = msgspec.json.encode(house.registry.published_keys())
+    return Response(body, headers={"cache-control": f"public, max-age={_JWKS_SECONDS}"}, media_type="application/json")
+
+
 def make_app(house: House) -> Litestar:
     """Build the application over a house. Raise Undeclared when a route does not say who may call it."""
     pages, doc = Pages(), ApiDoc(over_https=house.settings.is_https)
@@ -76,7 +87,7 @@ def make_app(house: House) -> Litestar:
     ]  # fmt: skip
     app = Litestar(
         route_handlers=[
-            *tell_methods(api), *api, live, ready, metrics, make_router(pages), *doc.routes(),
+            *tell_methods(api), *api, live, ready, metrics, show_bank_keys, make_router(pages), *doc.routes(),
         ],
         guards=[Guard(house.tokens, house.authentication)],
         exception_handlers=exception_handlers(),

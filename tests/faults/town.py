@@ -61,6 +61,10 @@ class TownRegistry(ScriptedRegistry):
             BankListing(one, f"{one.title()} Bank", None, None, None, HealthReport(0, 0.0, None, None, None)) for one in self.banks
         )
 
+    def published_keys(self) -> dict[str, list[dict[str, Any]]]:
+        """Return no keys: the scripted banks check no signatures."""
+        return {"keys": []}
+
     async def close(self) -> None:
         """Do as the real one does at the end."""
 

@@ -12,7 +12,7 @@ import binascii
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
@@ -21,6 +21,8 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 from joserfc.registry import HeaderParameter
+
+from strongroom.banking.credentials import SigningKey, newest
 
 OURS = "PS256"
 TOKEN_ALGORITHMS = ("PS256", "ES256")  # FAPI 1.0 Advanced §8.6
@@ -72,11 +74,10 @@ class SignedBy:
 
 
 class Signer:
-    """Our signing key with the names under which banks know it."""
+    """Our signing keys with the names under which banks know us; the newest that counts at the time signs."""
 
-    def __init__(self, pem: bytes, kid: str, organisation_id: str, software_id: str) -> None:
-        self._key = RSAKey.import_key(pem)
-        self._kid = kid
+    def __init__(self, keys: Sequence[SigningKey], organisation_id: str, software_id: str) -> None:
+        self._keys = tuple(keys)
         self._issuer = f"{organisation_id}/{software_id}"
 
     def request_object(self, client_id: str, audience: str, claims: Claims, now: float) -> str:
@@ -90,17 +91,20 @@ class Signer:
                 "nbf": int(now) - LEEWAY_SECONDS,
                 **claims,
             },
+            now,
         )
 
     def client_assertion(self, client_id: str, audience: str, now: float) -> str:
         """Sign proof of who we are for a token endpoint (private_key_jwt, RFC 7523 §3)."""
-        return self._token({"iss": client_id, "sub": client_id, "aud": audience, **_lifetime(now, ASSERTION_LIFETIME_SECONDS)})
+        claims = {"iss": client_id, "sub": client_id, "aud": audience, **_lifetime(now, ASSERTION_LIFETIME_SECONDS)}
+        return self._token(claims, now)
 
     def detached(self, body: bytes, now: float) -> str:
         """Sign the exact bytes of a message; the result goes into `x-jws-signature`."""
+        ours = newest(self._keys, now)
         header = {
             "alg": OURS,
-            "kid": self._kid,
+            "kid": ours.kid,
             "typ": "JOSE",
             "cty": "application/json",
             OB_IAT: int(now),
@@ -108,11 +112,12 @@ class Signer:
             OB_TAN: TRUST_ANCHOR,
             "crit": list(OB_CLAIMS),
         }
-        return jws.detach_content(jws.serialize_compact(header, body, self._key, registry=_registry((OURS,))))
+        return jws.detach_content(jws.serialize_compact(header, body, ours.key, registry=_registry((OURS,))))
 
-    def _token(self, claims: Claims) -> str:
-        header = {"alg": OURS, "kid": self._kid, "typ": "JWT"}
-        return jws.serialize_compact(header, msgspec.json.encode(claims), self._key, registry=_registry((OURS,)))
+    def _token(self, claims: Claims, now: float) -> str:
+        ours = newest(self._keys, now)
+        header = {"alg": OURS, "kid": ours.kid, "typ": "JWT"}
+        return jws.serialize_compact(header, msgspec.json.encode(claims), ours.key, registry=_registry((OURS,)))
 
 
 async def verify_token(token: str, keys: PublicKeys) -> Claims:

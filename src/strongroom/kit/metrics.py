@@ -20,6 +20,9 @@ JOB_SECONDS = Histogram("strongroom_job_seconds", "Time of one run of a job", ("
 DELIVERIES = Counter("strongroom_webhook_deliveries", "Webhook tries by outcome", ("outcome",), registry=REGISTRY)
 MESSAGES = Counter("strongroom_messages", "Text messages by outcome", ("outcome",), registry=REGISTRY)
 BANK_CALLS = Counter("strongroom_bank_calls", "Calls to banks by outcome", ("bank", "outcome"), registry=REGISTRY)
+BANK_DIRECTORY_BROKEN = Gauge(
+    "strongroom_bank_directory_broken", "1 while the bank directory or a key that it names cannot be read", registry=REGISTRY
+)
 BANK_CALL_SECONDS = Histogram(
     "strongroom_bank_call_seconds",
     "Time of a bank's answer",
