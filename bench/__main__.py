@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import growth, load, peering, rows, safetoken
+from bench import connector, growth, load, peering, rows, safetoken
 from bench.contest import Effort, Result, hold
 from bench.load import LoadFailed
 from bench.peering import median_of
@@ -24,7 +24,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="about two minutes: one firm, short rounds, growth to 100,000 cases")
     parser.add_argument("--full", action="store_true", help="also grow to ten million cases (wants 20 GB of disk)")
     parser.add_argument("--rounds", type=int, help="how often each side is measured, in turn (5; with --quick 3)")
-    parser.add_argument("--only", default="", help="only rows of requests whose name contains this, and nothing else")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="only rows of requests whose name contains this, or `safetoken`, or `connector`, and nothing else",
+    )
     parser.add_argument(
         "--uvloop", action="store_true", help="run the web process on uvloop, which `strongroom serve` does not yet"
     )
@@ -48,6 +52,10 @@ def _make_folder() -> Path:
 
 async def _run(asked: argparse.Namespace, folder: Path) -> None:
     effort = Effort(asked.rounds or 3, 2) if asked.quick else Effort(asked.rounds or 5, 3)
+    if asked.only in ("", "connector"):
+        print("\n".join(connector.table(await connector.measured(300))), "\n", flush=True)
+    if asked.only == "connector":
+        return
     try:
         async with running(folder / "rows", firms=1 if asked.quick else _FIRMS, uvloop=asked.uvloop) as system:
             await _measure(system, asked, effort)
