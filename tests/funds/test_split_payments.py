@@ -180,6 +180,19 @@ async def test_a_partly_paid_request_never_expires_silently_and_can_be_finished(
     assert (await parts(till, request_id))[0] == "completed"
 
 
+async def test_a_part_without_a_final_word_for_two_hours_is_told_once(till: Till) -> None:
+    request_id = await till.ask(TOTAL, allow_split=True)
+    await till.pay(request_id, 40_000)
+    await till.house.pass_time(7200)
+    assert await till.jobs.tell_slow() == 0
+    till.bank.settles_as = PaymentStatus.PENDING
+    await till.pay(request_id, 30_000)
+    assert await till.jobs.tell_slow() == 0
+    await till.house.pass_time(7200)
+    assert [await till.jobs.tell_slow() for _ in range(2)] == [1, 0]
+    assert (await till.told())[-1] == "creditRequest.delayed"
+
+
 async def test_each_part_is_judged_for_who_paid_it(till: Till) -> None:
     request_id = await till.ask(TOTAL, allow_split=True)
     await till.pay(request_id, 40_000)

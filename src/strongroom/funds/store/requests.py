@@ -219,12 +219,17 @@ async def claim_overdue_parts(tx: Tx, limit: int) -> list[asyncpg.Record]:
 async def claim_slow(tx: Tx, limit: int) -> list[asyncpg.Record]:
     """Mark requests that have had no final status for two hours; each is marked once."""
     return await tx.fetch(
-        """UPDATE credit_requests SET delayed_at = app_now() WHERE (firm_id, id) IN (
+        """WITH whole AS (
                SELECT firm_id, id FROM credit_requests WHERE state = 'processing' AND delayed_at IS NULL
-               AND submitted_at <= app_now() - interval '2 hours' LIMIT $1 FOR UPDATE SKIP LOCKED)
-           OR (state = 'partlyPaid' AND delayed_at IS NULL AND EXISTS (
-               SELECT FROM payments WHERE payments.firm_id = credit_requests.firm_id AND request_id = credit_requests.id
-               AND payments.state IN ('submitting', 'processing') AND payments.submitted_at <= app_now() - interval '2 hours'))
+               AND submitted_at <= app_now() - interval '2 hours' LIMIT $1 FOR UPDATE SKIP LOCKED
+           ), part AS (
+               SELECT firm_id, id FROM credit_requests request WHERE state = 'partlyPaid' AND delayed_at IS NULL AND EXISTS (
+                   SELECT FROM payments WHERE payments.firm_id = request.firm_id AND request_id = request.id
+                   AND payments.state IN ('submitting', 'processing') AND payments.submitted_at <= app_now() - interval '2 hours')
+               LIMIT $1 FOR UPDATE SKIP LOCKED
+           )
+           UPDATE credit_requests SET delayed_at = app_now()
+           WHERE (firm_id, id) IN (SELECT firm_id, id FROM whole UNION ALL SELECT firm_id, id FROM part)
            RETURNING firm_id, id""",
         limit,
     )
