@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from strongroom.funds.name_comparison import is_one_edit
@@ -95,6 +95,7 @@ def test_a_name_is_exactly_itself_or_no_name_at_all(name: str) -> None:
     assert match.outcome in (Outcome.EXACT, Outcome.UNAVAILABLE)
 
 
+@settings(suppress_health_check=[HealthCheck.filter_too_much])  # by chance a run draws many names that begin with a title
 @given(PEOPLE, TITLE)
 def test_case_titles_and_spaces_change_nothing(name: str, title: str) -> None:
     assume(not name.startswith(("mr ", "mrs ", "dr ")))

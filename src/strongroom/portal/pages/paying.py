@@ -44,7 +44,7 @@ from strongroom.portal.views.paying import (
 from strongroom.portal.views.requests import Actions, Ended, Frozen, Kind, RequestOver, Unrecognised
 from strongroom.portal.visit import AnyRequest, Visit
 
-WORDING = "pay-2026-11"  # the version of the text on the page where a customer agrees; change it with the text
+WORDING = "pay-2026-11b"  # the version of the text on the page where a customer agrees; change it with the text
 _AT_BANK_SECONDS = 900
 _OVER = frozenset({RequestState.EXPIRED, RequestState.CANCELLED})
 _SESSION: dict[str, Any] = {"session": "the handler asks for it"}
