@@ -6,10 +6,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 LOCK = var/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
        --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(ARGS)
 
-.PHONY: help run test check bench soak screenshots schema lock clean
+.PHONY: help run test check bench soak c14n-differential screenshots schema lock clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/run  ## start everything on this machine and print how to use it (make run ARGS=--reset begins anew)
 	@exec $(BIN)/strongroom dev $(ARGS)
@@ -29,6 +29,9 @@ bench: .venv/prepared  ## the load scripts beside pgbench and the peers, as rati
 
 soak: .venv/prepared  ## the full counts of the long races and fault loops (docs/reliability.md)
 	@$(BIN)/python -m pytest -v -rs -m soak $(ARGS)
+
+c14n-differential: .venv/test  ## our canonical XML beside libxml2's on 100,000 random documents (ARGS="count seed")
+	@$(BIN)/python -m tests.soap.c14n_differential $(ARGS)
 
 screenshots: .venv/prepared  ## every page and state, under docs/screenshots
 	@$(BIN)/python -m pytest -v -rs -m screenshots $(ARGS)
