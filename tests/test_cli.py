@@ -162,7 +162,10 @@ async def test_audit_verify_finds_an_altered_entry(strongroom: Command, database
     await strongroom("keys", "init")
     await strongroom("firms", "create", "Mulberry & Co")
     worker = await Database.connect(database.worker_dsn, role="strongroom_worker", size=1)
-    await audit.seal_entries(worker)
+    for _ in range(200):  # a transaction of another test of the cluster may hold sealing up
+        if await audit.seal_entries(worker):
+            break
+        await asyncio.sleep(0.05)
     await worker.close()
     assert (await strongroom("audit", "verify"))[:2] == (0, "The audit trail is whole.\n")
     await owner.execute("UPDATE audit_entries SET actor = 'somebody else'")
