@@ -412,6 +412,37 @@ CREATE TABLE public.messages (
     CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'sending'::text, 'unknown'::text, 'sent'::text, 'delivered'::text, 'failed'::text, 'expired'::text])))
 );
 ALTER TABLE ONLY public.messages FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.otp_tokens (
+    issuer_id text NOT NULL,
+    id text NOT NULL,
+    state text DEFAULT 'imported'::text NOT NULL,
+    serial text NOT NULL,
+    kind text NOT NULL,
+    algorithm text NOT NULL,
+    digits integer NOT NULL,
+    period_seconds integer,
+    seed_sealed bytea NOT NULL,
+    counter bigint DEFAULT 0 NOT NULL,
+    drift_steps integer DEFAULT 0 NOT NULL,
+    cardholder_id text,
+    charges bigint DEFAULT 0 NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    lock_level integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    locked_by bigint,
+    unblock_asked_by text,
+    created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    CONSTRAINT otp_tokens_algorithm_check CHECK ((algorithm = ANY (ARRAY['sha1'::text, 'sha256'::text, 'sha512'::text]))),
+    CONSTRAINT otp_tokens_check CHECK (((kind = 'totp'::text) = (period_seconds IS NOT NULL))),
+    CONSTRAINT otp_tokens_check1 CHECK (((state = ANY (ARRAY['imported'::text, 'retired'::text])) OR (cardholder_id IS NOT NULL))),
+    CONSTRAINT otp_tokens_digits_check CHECK (((digits >= 6) AND (digits <= 8))),
+    CONSTRAINT otp_tokens_kind_check CHECK ((kind = ANY (ARRAY['hotp'::text, 'totp'::text]))),
+    CONSTRAINT otp_tokens_period_seconds_check CHECK ((period_seconds = ANY (ARRAY[30, 60]))),
+    CONSTRAINT otp_tokens_serial_check CHECK (((char_length(serial) >= 1) AND (char_length(serial) <= 64))),
+    CONSTRAINT otp_tokens_state_check CHECK ((state = ANY (ARRAY['imported'::text, 'assigned'::text, 'active'::text, 'locked'::text, 'blocked'::text, 'retired'::text])))
+);
+ALTER TABLE ONLY public.otp_tokens FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.payment_evidence (
     firm_id text NOT NULL,
     payment_id text NOT NULL,
@@ -830,6 +861,8 @@ ALTER TABLE ONLY public.message_texts
     ADD CONSTRAINT message_texts_pkey PRIMARY KEY (tenant_id, template);
 ALTER TABLE ONLY public.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (tenant_id, id);
+ALTER TABLE ONLY public.otp_tokens
+    ADD CONSTRAINT otp_tokens_pkey PRIMARY KEY (issuer_id, id);
 ALTER TABLE ONLY public.payment_evidence
     ADD CONSTRAINT payment_evidence_pkey PRIMARY KEY (firm_id, payment_id, bank_status);
 ALTER TABLE ONLY public.payment_findings
@@ -911,6 +944,9 @@ CREATE UNIQUE INDEX messages_by_key ON public.messages USING btree (tenant_id, k
 CREATE INDEX messages_by_provider ON public.messages USING btree (gateway, provider_id) WHERE (provider_id IS NOT NULL);
 CREATE INDEX messages_due ON public.messages USING btree (urgent DESC, due_at) WHERE (state = 'queued'::text);
 CREATE INDEX messages_open ON public.messages USING btree (due_at) WHERE (state = ANY (ARRAY['sending'::text, 'unknown'::text]));
+CREATE UNIQUE INDEX otp_tokens_by_serial ON public.otp_tokens USING btree (issuer_id, serial);
+CREATE UNIQUE INDEX otp_tokens_held ON public.otp_tokens USING btree (issuer_id, cardholder_id) WHERE (state = ANY (ARRAY['assigned'::text, 'active'::text, 'locked'::text, 'blocked'::text]));
+CREATE INDEX otp_tokens_of_cardholder ON public.otp_tokens USING btree (issuer_id, cardholder_id);
 CREATE UNIQUE INDEX payment_findings_one_open ON public.payment_findings USING btree (firm_id, payment_id) WHERE (state = 'proposed'::text);
 CREATE INDEX payments_by_request ON public.payments USING btree (firm_id, request_id, created_at);
 CREATE INDEX payments_due ON public.payments USING btree (due_at) WHERE (due_at IS NOT NULL);
@@ -1001,6 +1037,7 @@ CREATE POLICY merchant ON public.purchases FOR SELECT USING ((merchant_id = publ
 ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.message_texts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.otp_tokens ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_evidence ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payment_findings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.payments ENABLE ROW LEVEL SECURITY;
@@ -1036,6 +1073,7 @@ CREATE POLICY tenant ON public.login_grants USING ((firm_id = public.app_tenant(
 CREATE POLICY tenant ON public.merchants USING ((merchant_id = public.app_tenant())) WITH CHECK ((merchant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.message_texts USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.messages USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
+CREATE POLICY tenant ON public.otp_tokens USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
 CREATE POLICY tenant ON public.payment_evidence USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.payment_findings USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.payments USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
@@ -1163,6 +1201,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_texts TO strongroom_ap
 GRANT SELECT ON TABLE public.message_texts TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE ON TABLE public.messages TO strongroom_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.messages TO strongroom_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.otp_tokens TO strongroom_app;
 GRANT SELECT ON TABLE public.payment_evidence TO strongroom_app;
 GRANT SELECT,INSERT ON TABLE public.payment_evidence TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.payment_findings TO strongroom_app;

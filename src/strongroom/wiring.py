@@ -45,6 +45,8 @@ from strongroom.notify.messages import Messages
 from strongroom.notify.texts import Texts
 from strongroom.sca.cardholding.cardholders import Cardholders
 from strongroom.sca.challenges import Challenges
+from strongroom.sca.devices.otp_tokens import OtpTokens
+from strongroom.sca.devices.verification import Verification
 from strongroom.sca.model import Accepted, Locked, Matched, Purpose
 from strongroom.sca.purchasing.enrolled import EnrolledCards
 from strongroom.sca.purchasing.judging import Judging
@@ -113,6 +115,8 @@ class House:
     firms: Firms
     issuers: Issuers
     cardholders: Cardholders
+    otp_tokens: OtpTokens
+    verification: Verification
     merchants: Merchants
     signing_keys: SigningKeys
     passport: Passport
@@ -191,6 +195,8 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         firms=firms,
         issuers=issuers,
         cardholders=cardholders,
+        otp_tokens=OtpTokens(db, vault, cardholders),
+        verification=Verification(db, vault, cardholders),
         merchants=merchants,
         signing_keys=signing_keys,
         clients=Clients(db, vault),

@@ -1,0 +1,148 @@
+"""The values of tokens: frozen, and without a seed in what is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from strongroom.kit.crypto import Secret
+from strongroom.sca.devices.states import TokenState
+from strongroom.sca.model import Locked, Rejected
+
+LOOK_AHEAD = 10  # HOTP counters compared after the last accepted one (RFC 4226 §7.4)
+RESYNC_AHEAD = 100
+STEPS_OFF = 1  # TOTP steps either side of the remembered drift (RFC 6238 §5.2)
+RESYNC_STEPS_OFF = 50
+SEED_BYTES_MIN, SEED_BYTES_MAX = 16, 128  # RFC 4226 §4 R6 asks for at least 128 bits
+
+
+class Kind(StrEnum):
+    """How a token makes its codes."""
+
+    HOTP = "hotp"
+    TOTP = "totp"
+
+
+class Algorithm(StrEnum):
+    """The hash beneath a token's HMAC."""
+
+    SHA1 = "sha1"
+    SHA256 = "sha256"
+    SHA512 = "sha512"
+
+
+class TokenTag(StrEnum):
+    """What tokens write into the audit."""
+
+    IMPORTED = "sca:token:imported"
+    ASSIGNED = "sca:token:assigned"
+    UNASSIGNED = "sca:token:unassigned"
+    ACTIVATED = "sca:token:activated"
+    LOCKED = "sca:token:locked"
+    UNLOCKED = "sca:token:unlocked"
+    LOCK_ENDED = "sca:token:lock_ended"
+    BLOCKED = "sca:token:blocked"
+    UNBLOCK_ASKED = "sca:token:unblock_asked"
+    UNBLOCKED = "sca:token:unblocked"
+    RESYNCHRONISED = "sca:token:resynchronised"
+    RETIRED = "sca:token:retired"
+
+
+class Reason(StrEnum):
+    """Why no code can be compared. Only the issuer learns which."""
+
+    NO_USER = "no_user"
+    NO_TOKEN = "no_token"  # noqa: S105  # a reason, not a secret
+    NOT_ACTIVATED = "not_activated"
+    BLOCKED = "blocked"
+    NOT_ASSOCIATED = "not_associated"
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token to be. `seed` is hex."""
+
+    serial: str
+    seed: Secret
+    kind: Kind = Kind.HOTP
+    algorithm: Algorithm = Algorithm.SHA1
+    digits: int = 6
+    period_seconds: int | None = None  # 30 or 60 for TOTP; None for HOTP
+    counter: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as its issuer sees it."""
+
+    issuer_id: str
+    id: str
+    serial: str
+    state: TokenState
+    kind: Kind
+    algorithm: Algorithm
+    digits: int
+    period_seconds: int | None
+    cardholder_id: str | None
+    failures: int
+    locked_until: datetime | None
+    unblock_asked_by: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """A try at a token that was paid for before anything was compared."""
+
+    token: Token
+    charge: int
+    counter: int
+    drift_steps: int
+    now_seconds: int  # by the database's clock
+    attempts_left: int
+    lock_seconds: int | None  # set when this very try used up the budget
+    seed: bytes = field(repr=False)
+
+    def counters(self, *, wide: bool) -> range:
+        """Return the counters or time steps that may match: never one that was accepted before."""
+        if self.token.kind is Kind.HOTP:
+            return range(self.counter, self.counter + (RESYNC_AHEAD if wide else LOOK_AHEAD))
+        off = RESYNC_STEPS_OFF if wide else STEPS_OFF
+        expected = self.step + self.drift_steps
+        return range(max(self.counter, expected - off), expected + off + 1)
+
+    @property
+    def step(self) -> int:
+        """Return the time step of a device whose clock is right; 0 for a token that counts."""
+        return self.now_seconds // self.token.period_seconds if self.token.period_seconds else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The code was right; not yet accepted, because another process may be first."""
+
+    charged: Charged
+    counter: int
+
+    @property
+    def drift_steps(self) -> int:
+        """Return how far the device's clock was off."""
+        return self.counter - self.charged.step if self.charged.token.kind is Kind.TOTP else 0
+
+
+@dataclass(frozen=True, slots=True)
+class CodeAccepted:
+    """The code was right and is used up. Whatever follows a success takes this value."""
+
+    token: Token
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was compared."""
+
+    reason: Reason
+
+
+Verified = CodeAccepted | Rejected | Locked | Refused

@@ -1,0 +1,145 @@
+"""All SQL of tokens. States are moved by the machine, never here."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from strongroom.kit.db import Tx
+from strongroom.sca.devices.model import Algorithm, Kind, NewToken, Token
+from strongroom.sca.devices.states import TokenState
+from strongroom.sca.model import FIRST_LOCK_SECONDS, MAX_ATTEMPTS, MAX_LOCK_SECONDS
+
+_COLUMNS = """issuer_id, id, serial, state, kind, algorithm, digits, period_seconds, cardholder_id, failures,
+              CASE WHEN state = 'locked' THEN locked_until END AS locked_until, unblock_asked_by, created_at"""
+
+
+async def add(tx: Tx, issuer_id: str, token_id: str, new: NewToken, seed_sealed: bytes) -> bool:
+    """Insert a token; False when the issuer has its serial."""
+    tag = await tx.execute(
+        """INSERT INTO otp_tokens (issuer_id, id, serial, kind, algorithm, digits, period_seconds, seed_sealed, counter)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (issuer_id, serial) DO NOTHING""",
+        issuer_id, token_id, new.serial, new.kind, new.algorithm, new.digits, new.period_seconds, seed_sealed, new.counter,
+    )  # fmt: skip
+    return tag == "INSERT 0 1"
+
+
+async def find_by_serial(tx: Tx, issuer_id: str, serial: str) -> Token | None:
+    """Return a token and keep others from changing it until the transaction ends."""
+    row = await tx.fetchrow(f"SELECT {_COLUMNS} FROM otp_tokens WHERE issuer_id = $1 AND serial = $2 FOR UPDATE", issuer_id, serial)
+    return _token(row) if row else None
+
+
+async def find_held(tx: Tx, issuer_id: str, cardholder_id: str) -> Token | None:
+    """Return the token that a cardholder has now."""
+    row = await tx.fetchrow(
+        f"""SELECT {_COLUMNS} FROM otp_tokens WHERE issuer_id = $1 AND cardholder_id = $2
+            AND state IN ('assigned', 'active', 'locked', 'blocked')""",
+        issuer_id, cardholder_id,
+    )  # fmt: skip
+    return _token(row) if row else None
+
+
+async def list_tokens(
+    tx: Tx, issuer_id: str, *, state: TokenState | None, cardholder_id: str | None, after: str | None, limit: int
+) -> list[Token]:
+    """Return tokens in the order of their serials, after one of them."""
+    rows = await tx.fetch(
+        f"""SELECT {_COLUMNS} FROM otp_tokens WHERE issuer_id = $1 AND ($2::text IS NULL OR state = $2)
+            AND ($3::text IS NULL OR cardholder_id = $3) AND ($4::text IS NULL OR serial > $4) ORDER BY serial LIMIT $5""",
+        issuer_id, state, cardholder_id, after, limit,
+    )  # fmt: skip
+    return [_token(row) for row in rows]
+
+
+async def is_listed(tx: Tx, issuer_id: str, serial: str) -> bool:
+    """True when the issuer has a token with this serial."""
+    return bool(
+        await tx.fetchval("SELECT EXISTS (SELECT 1 FROM otp_tokens WHERE issuer_id = $1 AND serial = $2)", issuer_id, serial)
+    )
+
+
+async def is_lock_over(tx: Tx, issuer_id: str, token_id: str) -> bool:
+    """True when a token is locked and its time is over by the database's clock; nobody else changes it meanwhile."""
+    row = await tx.fetchrow(
+        """SELECT 1 FROM otp_tokens WHERE issuer_id = $1 AND id = $2 AND state = 'locked' AND locked_until <= app_now()
+           FOR UPDATE""",
+        issuer_id, token_id,
+    )  # fmt: skip
+    return row is not None
+
+
+async def charge(tx: Tx, issuer_id: str, token_id: str, cardholder_id: str) -> asyncpg.Record | None:
+    """Pay for one try at an active token of this cardholder; None when it is not active or not theirs.
+
+    The last try of the budget sets the lock's end in the same statement; each lock in a row lasts twice as long.
+    """
+    return await tx.fetchrow(
+        """
+        UPDATE otp_tokens SET charges = charges + 1, failures = failures + 1, changed_at = app_now(),
+            lock_level = lock_level + (failures + 1 = $4)::int,
+            locked_by = CASE WHEN failures + 1 = $4 THEN charges + 1 END,
+            locked_until = CASE WHEN failures + 1 = $4
+                THEN app_now() + make_interval(secs => least($5 * 2 ^ least(lock_level, 12), $6)) END
+        WHERE issuer_id = $1 AND id = $2 AND cardholder_id = $3 AND state = 'active' AND failures < $4
+        RETURNING seed_sealed, counter, drift_steps, charges, $4 - failures AS attempts_left,
+                  floor(extract(epoch FROM app_now()))::bigint AS now_seconds,
+                  ceil(extract(epoch FROM locked_until - app_now()))::int AS lock_seconds
+        """,
+        issuer_id, token_id, cardholder_id, MAX_ATTEMPTS, float(FIRST_LOCK_SECONDS), float(MAX_LOCK_SECONDS),
+    )  # fmt: skip
+
+
+async def accept(
+    tx: Tx,
+    issuer_id: str,
+    token_id: str,
+    cardholder_id: str,
+    *,
+    counter: int,
+    next_counter: int,
+    drift_steps: int,
+    charge_number: int,
+) -> TokenState | None:
+    """Move the counter past a matched code and forgive the failures; return the state the token is in.
+
+    None when another used the code first, or when a lock stands that another try set.
+    """
+    state: str | None = await tx.fetchval(
+        """
+        UPDATE otp_tokens SET counter = $5, drift_steps = $6, failures = 0, lock_level = 0, locked_until = NULL, locked_by = NULL,
+            changed_at = app_now()
+        WHERE issuer_id = $1 AND id = $2 AND cardholder_id = $3 AND counter <= $4
+          AND (state = 'active' OR (state = 'locked' AND locked_by = $7))
+        RETURNING state
+        """,
+        issuer_id, token_id, cardholder_id, counter, next_counter, drift_steps, charge_number,
+    )  # fmt: skip
+    return TokenState(state) if state else None
+
+
+async def locked_seconds(tx: Tx, issuer_id: str, token_id: str) -> int:
+    """Return for how many seconds a token is still locked; 0 when it is not."""
+    found: int | None = await tx.fetchval(
+        """SELECT ceil(extract(epoch FROM locked_until - app_now()))::int FROM otp_tokens
+           WHERE issuer_id = $1 AND id = $2 AND state = 'locked' AND locked_until > app_now()""",
+        issuer_id, token_id,
+    )  # fmt: skip
+    return found or 0
+
+
+async def ask_unblock(tx: Tx, issuer_id: str, token_id: str, asked_by: str) -> bool:
+    """Note who asks for a blocked token to be unblocked; False when it is not blocked or somebody has asked."""
+    tag = await tx.execute(
+        """UPDATE otp_tokens SET unblock_asked_by = $3, changed_at = app_now()
+           WHERE issuer_id = $1 AND id = $2 AND state = 'blocked' AND unblock_asked_by IS NULL""",
+        issuer_id, token_id, asked_by,
+    )  # fmt: skip
+    return tag == "UPDATE 1"
+
+
+def _token(row: asyncpg.Record) -> Token:
+    return Token(
+        row["issuer_id"], row["id"], row["serial"], TokenState(row["state"]), Kind(row["kind"]), Algorithm(row["algorithm"]),
+        row["digits"], row["period_seconds"], row["cardholder_id"], row["failures"], row["locked_until"], row["unblock_asked_by"],
+        row["created_at"],
+    )  # fmt: skip

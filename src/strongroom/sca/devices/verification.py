@@ -1,0 +1,124 @@
+"""Judging a token's code: charged and committed before it is compared, accepted by moving the counter forward once."""
+
+from __future__ import annotations
+
+from strongroom.kit import audit
+from strongroom.kit.db import Database, Tx
+from strongroom.kit.vault import Vault
+from strongroom.sca import otp
+from strongroom.sca.cardholding.cardholders import Cardholders
+from strongroom.sca.devices import store
+from strongroom.sca.devices.model import Charged, CodeAccepted, Match, Reason, Refused, Token, TokenTag, Verified
+from strongroom.sca.devices.oath import find_run
+from strongroom.sca.devices.states import TOKEN, TokenEvent, TokenState
+from strongroom.sca.model import Locked, Rejected
+
+
+class Verification:
+    """Use cases over codes that cardholders read from their tokens."""
+
+    def __init__(self, db: Database, vault: Vault, cardholders: Cardholders) -> None:
+        self._db = db
+        self._vault = vault
+        self._cardholders = cardholders
+
+    async def verify(self, issuer_id: str, actor: str, cardholder_id: str, typed: str, *, serial: str | None = None) -> Verified:
+        """Judge a code and use it up. With a serial the code must be from that very token."""
+        outcome = await self.try_codes(issuer_id, actor, cardholder_id, [typed], serial=serial)
+        if not isinstance(outcome, Match):
+            return outcome
+        async with self._db.transaction(issuer_id) as tx:
+            return await self.accept(tx, actor, outcome)
+
+    async def resynchronise(self, issuer_id: str, actor: str, cardholder_id: str, first: str, second: str) -> Verified:
+        """Find a device that counted or drifted away again, by two codes that it showed in a row (RFC 4226 §7.4)."""
+        outcome = await self.try_codes(issuer_id, actor, cardholder_id, [first, second])
+        if not isinstance(outcome, Match):
+            return outcome
+        async with self._db.transaction(issuer_id) as tx:
+            accepted = await self.accept(tx, actor, outcome, codes=2)
+            if isinstance(accepted, CodeAccepted):
+                await audit.record(tx, issuer_id, actor, TokenTag.RESYNCHRONISED, accepted.token.id)
+            return accepted
+
+    async def try_codes(
+        self, issuer_id: str, actor: str, cardholder_id: str, typed: list[str], *, serial: str | None = None
+    ) -> Match | Rejected | Locked | Refused:
+        """Charge one try, commit, then compare. Two codes in a row are looked for further away than one."""
+        async with self._db.transaction(issuer_id) as tx:
+            charged = await self._charge(tx, issuer_id, actor, cardholder_id, serial)
+        if not isinstance(charged, Charged):
+            return charged
+        token = charged.token
+        counter = find_run(
+            charged.seed,
+            [otp.read_code(code) for code in typed],
+            charged.counters(wide=len(typed) > 1),
+            algorithm=token.algorithm,
+            digits=token.digits,
+        )
+        if counter is not None:
+            return Match(charged, counter)
+        if charged.lock_seconds is not None:
+            return Locked(charged.lock_seconds, just_now=True)
+        return Rejected(charged.attempts_left)
+
+    async def accept(self, tx: Tx, actor: str, match: Match, *, codes: int = 1) -> CodeAccepted | Rejected:
+        """Use the matched code up in the caller's transaction, which does what the code allows."""
+        charged, token = match.charged, match.charged.token
+        assert token.cardholder_id is not None  # noqa: S101  # only a cardholder's token is charged
+        state = await store.accept(
+            tx,
+            token.issuer_id,
+            token.id,
+            token.cardholder_id,
+            counter=match.counter,
+            next_counter=match.counter + codes,
+            drift_steps=match.drift_steps,
+            charge_number=charged.charge,
+        )
+        if state is None:
+            return Rejected(0)
+        if state is TokenState.LOCKED:
+            await TOKEN.move(tx, token.issuer_id, token.id, TokenEvent.LAST_TRY_RIGHT)
+            await audit.record(tx, token.issuer_id, actor, TokenTag.UNLOCKED, token.id)
+        return CodeAccepted(token)
+
+    async def _charge(
+        self, tx: Tx, issuer_id: str, actor: str, cardholder_id: str, serial: str | None
+    ) -> Charged | Rejected | Locked | Refused:
+        if await self._cardholders.find_by_id(tx, issuer_id, cardholder_id) is None:
+            return Refused(Reason.NO_USER)
+        token = await store.find_held(tx, issuer_id, cardholder_id)
+        if serial is not None and (token is None or token.serial != serial):
+            return Refused(Reason.NOT_ASSOCIATED if await store.is_listed(tx, issuer_id, serial) else Reason.NO_TOKEN)
+        if token is None:
+            return Refused(Reason.NO_TOKEN)
+        if await store.is_lock_over(tx, issuer_id, token.id):
+            sets = {"failures": 0, "locked_until": None, "locked_by": None}
+            await TOKEN.move(tx, issuer_id, token.id, TokenEvent.LOCK_ENDED, sets=sets)
+            await audit.record(tx, issuer_id, actor, TokenTag.LOCK_ENDED, token.id)
+        row = await store.charge(tx, issuer_id, token.id, cardholder_id)
+        if row is None:
+            return await self._why_not(tx, token)
+        if row["lock_seconds"] is not None:
+            await TOKEN.move(tx, issuer_id, token.id, TokenEvent.GUESSED_TOO_OFTEN)
+            await audit.record(tx, issuer_id, actor, TokenTag.LOCKED, token.id, {"seconds": row["lock_seconds"]})
+        keys = await self._vault.tenant(tx, issuer_id)
+        seed = keys.unseal("otp_tokens", "seed_sealed", token.id, row["seed_sealed"])
+        return Charged(
+            token, row["charges"], row["counter"], row["drift_steps"], row["now_seconds"], row["attempts_left"],
+            row["lock_seconds"], seed,
+        )  # fmt: skip
+
+    async def _why_not(self, tx: Tx, token: Token) -> Locked | Refused | Rejected:
+        """Say why a token was not charged, by the state it is in now."""
+        if seconds := await store.locked_seconds(tx, token.issuer_id, token.id):
+            return Locked(seconds)
+        now = await store.find_by_serial(tx, token.issuer_id, token.serial)
+        assert now is not None  # noqa: S101  # tokens are never deleted
+        if now.cardholder_id != token.cardholder_id or now.state in {TokenState.IMPORTED, TokenState.RETIRED}:
+            return Refused(Reason.NO_TOKEN)
+        if now.state is TokenState.ASSIGNED:
+            return Refused(Reason.NOT_ACTIVATED)
+        return Refused(Reason.BLOCKED) if now.state is TokenState.BLOCKED else Rejected(0)

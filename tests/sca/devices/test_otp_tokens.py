@@ -1,0 +1,315 @@
+"""Tokens from the stock to the bin, and their codes: charged first, accepted once, locked in time."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from strongroom.access.issuer_model import Issuer
+from strongroom.access.issuers import Issuers
+from strongroom.access.model import StaffMember
+from strongroom.kit.crypto import Secret
+from strongroom.kit.db import Database
+from strongroom.kit.errors import UnknownCursor
+from strongroom.kit.vault import Vault
+from strongroom.notify.messages import Messages
+from strongroom.notify.texts import Texts
+from strongroom.sca.cardholding.cardholders import Cardholders
+from strongroom.sca.cardholding.model import Enrolled, Enrolment
+from strongroom.sca.devices.errors import (
+    HasToken,
+    NoSuchCardholder,
+    NoSuchToken,
+    OnePersonOnly,
+    SerialTaken,
+    TokenHeld,
+    TokenInvalid,
+    TokenStateRefuses,
+)
+from strongroom.sca.devices.model import Algorithm, CodeAccepted, Kind, NewToken, Reason, Refused
+from strongroom.sca.devices.oath import code_at
+from strongroom.sca.devices.otp_tokens import OtpTokens
+from strongroom.sca.devices.states import TokenState
+from strongroom.sca.devices.verification import Verification
+from strongroom.sca.model import Locked, Rejected
+from tests.access.conftest import random_keys
+
+ACTOR = "client:cli-1"
+SEED = b"12345678901234567890"
+WRONG = "000000"  # shown at no counter that these tests come near
+
+
+class Town:
+    """Tokens over one database, with an issuer and one of its cardholders."""
+
+    def __init__(self, db: Database, owner: asyncpg.Connection) -> None:
+        vault = Vault(random_keys())
+        self.db, self.owner = db, owner
+        self.issuers = Issuers(db)
+        self.cardholders = Cardholders(db, vault, self.issuers, Messages(vault), Texts())
+        self.tokens = OtpTokens(db, vault, self.cardholders)
+        self.verification = Verification(db, vault, self.cardholders)
+        self.issuer: Issuer
+        self.holder = ""
+
+    async def enrol(self, pan: str) -> str:
+        enrolment = Enrolment(pan=Secret(pan), phone="2347908516601", details={}, approved=True)
+        enrolled = await self.cardholders.enrol(self.issuer.id, ACTOR, enrolment)
+        assert isinstance(enrolled, Enrolled)
+        return enrolled.cardholder_id
+
+    async def stock(self, serial: str = "A1", **changes: Any) -> None:
+        await self.tokens.import_one(self.issuer.id, ACTOR, NewToken(serial, Secret(SEED.hex()), **changes))
+
+    async def give(self, serial: str = "A1", **changes: Any) -> None:
+        await self.stock(serial, **changes)
+        await self.tokens.assign(self.issuer.id, ACTOR, serial, self.holder)
+        await self.tokens.activate(self.issuer.id, ACTOR, serial)
+
+    async def type(self, code: str, **more: Any) -> Any:
+        return await self.verification.verify(self.issuer.id, ACTOR, self.holder, code, **more)
+
+    async def state(self, serial: str = "A1") -> TokenState:
+        return (await self.tokens.get(self.issuer.id, serial)).state
+
+    async def ahead(self, **by: float) -> None:
+        await self.owner.execute("UPDATE clock_offset SET ahead = ahead + $1", timedelta(**by))
+
+    async def now(self) -> int:
+        return int(await self.owner.fetchval("SELECT floor(extract(epoch FROM app_now()))::bigint"))
+
+
+@pytest.fixture
+async def town(database: Any) -> AsyncIterator[Town]:
+    db = await Database.connect(database.app_dsn, size=16)
+    owner = await asyncpg.connect(database.dsn)
+    town = Town(db, owner)
+    town.issuer = await town.issuers.create(ACTOR, "Mango Bank", 8, ["506181"])
+    town.holder = await town.enrol("5061810000000152048")
+    yield town
+    await owner.close()
+    await db.close()
+
+
+async def test_a_seed_goes_in_and_is_nowhere_in_the_clear(town: Town) -> None:
+    await town.stock()
+    row = dict(await town.owner.fetchrow("SELECT * FROM otp_tokens"))
+    assert SEED not in row["seed_sealed"]
+    shown = await town.tokens.get(town.issuer.id, "A1")
+    assert SEED.hex() not in repr(row) + repr(shown) + repr(NewToken("A1", Secret(SEED.hex())))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": Secret("ab" * 15)},
+        {"seed": Secret("xyz")},
+        {"serial": "a b"},
+        {"digits": 5},
+        {"period_seconds": 30},
+        {"counter": -1},
+    ],
+)
+async def test_what_cannot_be_a_token_is_not_taken(town: Town, change: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"serial": "A1", "seed": Secret(SEED.hex())}
+    with pytest.raises(TokenInvalid):
+        await town.tokens.import_one(town.issuer.id, ACTOR, NewToken(**(given | change)))
+
+
+async def test_a_serial_is_taken_once(town: Town) -> None:
+    await town.stock()
+    with pytest.raises(SerialTaken):
+        await town.stock()
+
+
+async def test_a_list_goes_on_after_a_serial_and_a_serial_that_is_not_there_is_refused(town: Town) -> None:
+    for serial in ("A1", "A2", "A3"):
+        await town.stock(serial)
+    page = await town.tokens.list_tokens(town.issuer.id, after="A1", limit=1)
+    assert [token.serial for token in page] == ["A2"]
+    assert await town.tokens.list_tokens(town.issuer.id, state=TokenState.ACTIVE) == []
+    with pytest.raises(UnknownCursor):
+        await town.tokens.list_tokens(town.issuer.id, after="Z9")
+
+
+async def test_a_token_has_one_holder_and_a_holder_one_token(town: Town) -> None:
+    await town.give("A1")
+    await town.stock("A2")
+    other = await town.enrol("5061810000000000017")
+    with pytest.raises(TokenHeld):
+        await town.tokens.assign(town.issuer.id, ACTOR, "A1", other)
+    with pytest.raises(HasToken):
+        await town.tokens.assign(town.issuer.id, ACTOR, "A2", town.holder)
+    with pytest.raises(NoSuchCardholder):
+        await town.tokens.assign(town.issuer.id, ACTOR, "A2", "chd-nobody")
+    with pytest.raises(NoSuchToken):
+        await town.tokens.get(town.issuer.id, "A9")
+
+
+async def test_another_issuer_has_none_of_it(town: Town) -> None:
+    await town.give()
+    other = await town.issuers.create(ACTOR, "Papaya Bank", 9)
+    assert await town.tokens.list_tokens(other.id) == []
+    assert await town.verification.verify(other.id, ACTOR, town.holder, code_at(SEED, 0)) == Refused(Reason.NO_USER)
+
+
+async def test_every_reason_for_comparing_nothing_is_told_apart(town: Town) -> None:
+    assert await town.type(WRONG) == Refused(Reason.NO_TOKEN)
+    await town.stock()
+    assert await town.type(WRONG, serial="A1") == Refused(Reason.NOT_ASSOCIATED)
+    assert await town.type(WRONG, serial="A9") == Refused(Reason.NO_TOKEN)
+    await town.tokens.assign(town.issuer.id, ACTOR, "A1", town.holder)
+    assert await town.type(WRONG) == Refused(Reason.NOT_ACTIVATED)
+    await town.tokens.activate(town.issuer.id, ACTOR, "A1")
+    await town.tokens.block(town.issuer.id, ACTOR, "A1")
+    assert await town.type(code_at(SEED, 0)) == Refused(Reason.BLOCKED)
+    assert await town.verification.verify(town.issuer.id, ACTOR, "chd-nobody", WRONG) == Refused(Reason.NO_USER)
+    assert await town.owner.fetchval("SELECT charges FROM otp_tokens") == 0
+
+
+async def test_a_code_counts_once_and_the_ones_before_it_no_more(town: Town) -> None:
+    await town.give()
+    assert isinstance(await town.type(code_at(SEED, 2)), CodeAccepted)
+    for counter in (2, 1, 0):
+        assert isinstance(await town.type(code_at(SEED, counter)), Rejected)
+    assert isinstance(await town.type(f" {code_at(SEED, 12)[:3]} {code_at(SEED, 12)[3:]} "), CodeAccepted)
+    assert await town.type(code_at(SEED, 23)) == Rejected(4)
+
+
+async def test_one_code_from_sixteen_at_once_is_accepted_once(town: Town) -> None:
+    await town.give()
+    for counter in range(10):
+        outcomes = await asyncio.gather(*(town.type(code_at(SEED, counter)) for _ in range(16)))
+        assert sum(isinstance(outcome, CodeAccepted) for outcome in outcomes) == 1
+        if await town.state() is TokenState.LOCKED:  # the others' replays are failures like any
+            await town.tokens.unlock(town.issuer.id, ACTOR, "A1")
+
+
+async def test_of_two_hundred_wrong_codes_at_once_five_are_compared_and_the_right_one_is_refused(town: Town) -> None:
+    await town.give()
+    outcomes = await asyncio.gather(*(town.type(WRONG) for _ in range(200)))
+    assert sum(isinstance(outcome, Rejected) for outcome in outcomes) == 4
+    assert sum(isinstance(outcome, Locked) and outcome.just_now for outcome in outcomes) == 1
+    assert await town.owner.fetchval("SELECT charges FROM otp_tokens") == 5
+    assert isinstance(await town.type(code_at(SEED, 0)), Locked)
+    assert await town.owner.fetchval("SELECT count(*) FROM audit_entries WHERE tag = 'sca:token:locked'") == 1
+
+
+async def test_a_lock_ends_by_itself_and_the_next_lasts_twice_as_long(town: Town) -> None:
+    await town.give()
+    first = [await town.type(WRONG) for _ in range(5)][-1]
+    await town.ahead(seconds=first.seconds + 1)
+    second = [await town.type(WRONG) for _ in range(5)][-1]
+    assert (first.seconds, second.seconds) == (900, 1800)
+    await town.ahead(seconds=1801)
+    assert isinstance(await town.type(code_at(SEED, 0)), CodeAccepted)
+    assert [(await town.type(WRONG)) for _ in range(5)][-1] == Locked(900, just_now=True)
+
+
+async def test_the_last_try_may_be_the_right_one(town: Town) -> None:
+    await town.give()
+    for _ in range(4):
+        await town.type(WRONG)
+    assert isinstance(await town.type(code_at(SEED, 0)), CodeAccepted)
+    assert await town.state() is TokenState.ACTIVE
+
+
+async def test_a_right_code_that_meets_anothers_lock_is_not_accepted(town: Town) -> None:
+    await town.give()
+    match = await town.verification.try_codes(town.issuer.id, ACTOR, town.holder, [code_at(SEED, 0)])
+    for _ in range(4):
+        await town.type(WRONG)
+    async with town.db.transaction(town.issuer.id) as tx:
+        assert await town.verification.accept(tx, ACTOR, match) == Rejected(0)
+    assert await town.state() is TokenState.LOCKED
+
+
+async def test_a_match_is_worth_nothing_once_the_token_is_blocked_or_anothers(town: Town) -> None:
+    await town.give()
+    match = await town.verification.try_codes(town.issuer.id, ACTOR, town.holder, [code_at(SEED, 0)])
+    await town.tokens.unassign(town.issuer.id, ACTOR, "A1")
+    await town.tokens.assign(town.issuer.id, ACTOR, "A1", await town.enrol("5061810000000000017"))
+    await town.tokens.activate(town.issuer.id, ACTOR, "A1")
+    async with town.db.transaction(town.issuer.id) as tx:
+        assert await town.verification.accept(tx, ACTOR, match) == Rejected(0)
+    await town.tokens.block(town.issuer.id, ACTOR, "A1")
+    with pytest.raises(TokenStateRefuses):
+        await town.tokens.unassign(town.issuer.id, ACTOR, "A1")
+
+
+async def test_a_clock_that_is_off_is_remembered_and_a_step_counts_once(town: Town) -> None:
+    await town.give(kind=Kind.TOTP, algorithm=Algorithm.SHA256, digits=8, period_seconds=30)
+
+    async def shown(off: int) -> str:
+        return code_at(SEED, await town.now() // 30 + off, algorithm=Algorithm.SHA256, digits=8)
+
+    late = await shown(-1)
+    assert isinstance(await town.type(late), CodeAccepted)
+    assert isinstance(await town.type(late), Rejected)
+    await town.ahead(minutes=5)
+    assert isinstance(await town.type(await shown(-2)), CodeAccepted)
+    await town.ahead(minutes=5)
+    assert isinstance(await town.type(await shown(1)), Rejected)
+
+
+@pytest.mark.needs("oathtool")
+async def test_a_foreign_device_counts_away_is_found_again_locked_and_unlocked(town: Town) -> None:
+    def device(counter: int) -> str:
+        told = subprocess.run(["oathtool", "--hotp", "-c", str(counter), SEED.hex()], capture_output=True, text=True, check=True)
+        return told.stdout.strip()
+
+    await town.give()
+    assert isinstance(await town.type(device(0)), CodeAccepted)
+    assert isinstance(await town.type(device(60)), Rejected)
+    again = town.verification.resynchronise
+    assert isinstance(await again(town.issuer.id, ACTOR, town.holder, device(60), device(62)), Rejected)
+    assert isinstance(await again(town.issuer.id, ACTOR, town.holder, device(60), device(61)), CodeAccepted)
+    assert isinstance(await town.type(device(61)), Rejected)
+    assert isinstance(await town.type(device(62)), CodeAccepted)
+    for _ in range(5):
+        await town.type(WRONG)
+    assert isinstance(await town.type(device(63)), Locked)
+    await town.tokens.unlock(town.issuer.id, ACTOR, "A1")
+    assert isinstance(await town.type(device(63)), CodeAccepted)
+
+
+async def test_a_replaced_token_is_retired_and_the_new_one_waits_to_be_activated(town: Town) -> None:
+    await town.give("A1")
+    with pytest.raises(NoSuchToken):
+        await town.tokens.replace(town.issuer.id, ACTOR, "A1", "A2")
+    assert await town.state("A1") is TokenState.ACTIVE
+    await town.stock("A2")
+    await town.tokens.replace(town.issuer.id, ACTOR, "A1", "A2")
+    assert (await town.state("A1"), await town.state("A2")) == (TokenState.RETIRED, TokenState.ASSIGNED)
+    with pytest.raises(TokenStateRefuses):
+        await town.tokens.assign(town.issuer.id, ACTOR, "A1", town.holder)
+
+
+async def test_a_blocked_token_is_unblocked_by_two_people_and_not_by_one(town: Town) -> None:
+    def person(name: str) -> StaffMember:
+        return StaffMember(town.issuer.id, name, name, f"{name}@mango.example", datetime(2026, 1, 1, tzinfo=UTC))
+
+    ada, ben = person("stf-ada"), person("stf-ben")
+    await town.give()
+    with pytest.raises(TokenStateRefuses):
+        await town.tokens.ask_unblock(ada, "A1")
+    await town.tokens.block(town.issuer.id, ACTOR, "A1")
+    with pytest.raises(TokenStateRefuses):
+        await town.tokens.approve_unblock(ben, "A1")
+    await town.tokens.ask_unblock(ada, "A1")
+    with pytest.raises(OnePersonOnly):
+        await town.tokens.approve_unblock(ada, "A1")
+    with pytest.raises(TokenStateRefuses):
+        await town.tokens.ask_unblock(ben, "A1")
+    assert await town.type(code_at(SEED, 0)) == Refused(Reason.BLOCKED)
+    await town.tokens.approve_unblock(ben, "A1")
+    assert isinstance(await town.type(code_at(SEED, 0)), CodeAccepted)
+    await town.tokens.block(town.issuer.id, ACTOR, "A1")
+    with pytest.raises(TokenStateRefuses):  # the first asking is used up
+        await town.tokens.approve_unblock(ben, "A1")
