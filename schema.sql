@@ -376,6 +376,12 @@ CREATE TABLE public.message_receipts (
     received_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
     CONSTRAINT message_receipts_receipt_check CHECK ((receipt = ANY (ARRAY['delivered'::text, 'failed'::text, 'expired'::text])))
 );
+CREATE TABLE public.message_replays (
+    issuer_id text NOT NULL,
+    message_hash bytea NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+ALTER TABLE ONLY public.message_replays FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.message_texts (
     tenant_id text NOT NULL,
     template text NOT NULL,
@@ -857,6 +863,8 @@ ALTER TABLE ONLY public.message_numbers
     ADD CONSTRAINT message_numbers_pkey PRIMARY KEY (number_hash);
 ALTER TABLE ONLY public.message_receipts
     ADD CONSTRAINT message_receipts_pkey PRIMARY KEY (gateway, provider_id, receipt);
+ALTER TABLE ONLY public.message_replays
+    ADD CONSTRAINT message_replays_pkey PRIMARY KEY (issuer_id, message_hash);
 ALTER TABLE ONLY public.message_texts
     ADD CONSTRAINT message_texts_pkey PRIMARY KEY (tenant_id, template);
 ALTER TABLE ONLY public.messages
@@ -939,6 +947,7 @@ CREATE INDEX hosted_logins_due ON public.hosted_logins USING btree (dispatch_due
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
 CREATE INDEX issuer_card_ranges_by_issuer ON public.issuer_card_ranges USING btree (issuer_id);
 CREATE INDEX issuer_hubs_by_issuer ON public.issuer_hubs USING btree (issuer_id);
+CREATE INDEX message_replays_over ON public.message_replays USING btree (expires_at);
 CREATE INDEX messages_by_age ON public.messages USING btree (created_at);
 CREATE UNIQUE INDEX messages_by_key ON public.messages USING btree (tenant_id, key_hash);
 CREATE INDEX messages_by_provider ON public.messages USING btree (gateway, provider_id) WHERE (provider_id IS NOT NULL);
@@ -1035,6 +1044,7 @@ ALTER TABLE public.issuers ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.login_grants ENABLE ROW LEVEL SECURITY;
 CREATE POLICY merchant ON public.purchases FOR SELECT USING ((merchant_id = public.app_tenant()));
 ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.message_replays ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.message_texts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.otp_tokens ENABLE ROW LEVEL SECURITY;
@@ -1071,6 +1081,7 @@ CREATE POLICY tenant ON public.idempotency_keys USING ((tenant_id = public.app_t
 CREATE POLICY tenant ON public.issuers USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
 CREATE POLICY tenant ON public.login_grants USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.merchants USING ((merchant_id = public.app_tenant())) WITH CHECK ((merchant_id = public.app_tenant()));
+CREATE POLICY tenant ON public.message_replays USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
 CREATE POLICY tenant ON public.message_texts USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.messages USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.otp_tokens USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
@@ -1119,6 +1130,7 @@ CREATE POLICY worker ON public.idempotency_keys TO strongroom_worker USING (true
 CREATE POLICY worker ON public.issuers TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.login_grants TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.merchants TO strongroom_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON public.message_replays TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.message_texts TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.messages TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.payment_evidence TO strongroom_worker USING (true) WITH CHECK (true);
@@ -1197,6 +1209,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.message_numbers TO strongroom_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_numbers TO strongroom_worker;
 GRANT INSERT ON TABLE public.message_receipts TO strongroom_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.message_receipts TO strongroom_worker;
+GRANT SELECT,INSERT ON TABLE public.message_replays TO strongroom_app;
+GRANT SELECT,DELETE ON TABLE public.message_replays TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_texts TO strongroom_app;
 GRANT SELECT ON TABLE public.message_texts TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE ON TABLE public.messages TO strongroom_app;

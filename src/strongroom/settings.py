@@ -97,6 +97,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     issuing_hosts: Annotated[
         str, Meta(description="The only hosts that remote issuers may be called at: `host` or `host:port`, separated by commas")
     ] = ""
+    soap_certificate: Annotated[
+        Path | None,
+        Meta(description="Our certificate that SOAP messages are signed with (PEM); read anew when it changes"),
+    ] = None
+    soap_key: Annotated[Path | None, Meta(description="The key of soap_certificate (PEM, mode 600)")] = None
     sms_gateway: Annotated[str, Meta(description="How text messages leave: the name of a gateway; inbox shows them locally")]
     inbox_url: Annotated[str | None, Meta(description="Where the message inbox of the gateway `inbox` listens")] = None
     host: Annotated[str, Meta(description="Address to listen on; health and metrics answer there too")] = "127.0.0.1"
@@ -331,6 +336,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"give exactly one of {PREFIX}KEYS_FILE and {PREFIX}KEYS: {_meaning('keys_file')}"
     if (settings.issuing_certificate is None) != (settings.issuing_key is None):
         yield f"give both of {PREFIX}ISSUING_CERTIFICATE and {PREFIX}ISSUING_KEY, or neither"
+    if (settings.soap_certificate is None) != (settings.soap_key is None):
+        yield f"give both of {PREFIX}SOAP_CERTIFICATE and {PREFIX}SOAP_KEY, or neither"
     tls = {"TLS_PORT": settings.tls_port, "TLS_CERTIFICATE": settings.tls_certificate}
     tls |= {"TLS_KEY": settings.tls_key, "TLS_CLIENT_CA": settings.tls_client_ca}
     if missing := [name for name, value in tls.items() if value is None] if any(tls.values()) else []:

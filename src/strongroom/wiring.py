@@ -54,6 +54,7 @@ from strongroom.sca.purchasing.openings import Openings
 from strongroom.sca.purchasing.proofs import Proofs
 from strongroom.sca.purchasing.purchases import Purchases
 from strongroom.settings import Settings
+from strongroom.soap.signers import OurSigner, SignerFiles
 from strongroom.webhooks.endpoints import Endpoints
 from strongroom.webhooks.events import Events
 
@@ -146,6 +147,7 @@ class House:
     retention: Retention
     desk: Desk
     remote_issuers: RemoteIssuers
+    signer: OurSigner | None
     purchases: Purchases
     purchase_proofs: Proofs
 
@@ -228,6 +230,7 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         retention=Retention(db, sessions, keep_days=settings.retention_payments_days),
         desk=Desk(db, firms, customers, receiving, results),
         remote_issuers=remote_issuers,
+        signer=_signer(settings),
         purchases=_purchases(db, vault, issuers, merchants, remote_issuers, cardholders, messages, texts),
         purchase_proofs=Proofs(db, vault, issuers, signing_keys, settings.base_url),
     )  # fmt: skip
@@ -248,6 +251,13 @@ def _purchases(
     cards = EnrolledCards(challenges, cardholders)
     judging = Judging(db, vault, issuers, remote, challenges, cards)
     return Purchases(db, vault, issuers, merchants, remote, Openings(vault, challenges, cards, messages, texts), judging)
+
+
+def _signer(settings: Settings) -> OurSigner | None:
+    """Return what SOAP messages are signed with; None when no certificate is set. Raise SignerFilesError."""
+    if settings.soap_certificate is None or settings.soap_key is None:
+        return None
+    return OurSigner(SignerFiles(settings.soap_certificate, settings.soap_key))
 
 
 def _identity(settings: Settings) -> Identity | None:

@@ -181,6 +181,7 @@ RETENTION = {
     "merchants": _KEPT,
     "message_numbers": "2 days after the last use",
     "message_receipts": "7 days",
+    "message_replays": "a minute after the message's own time, which is five minutes at most",
     "message_texts": "until the firm changes it",
     "messages": "recipient and text 7 days, a code's text only until it is sent; the row 400 days",
     "otp_tokens": _KEPT,

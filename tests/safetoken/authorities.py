@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -84,8 +85,12 @@ class Authority:
         identity.key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return identity
 
+    def certify(self, name: str, key: CertificatePublicKeyTypes) -> x509.Certificate:
+        """Return a certificate for a key of any kind, for signing."""
+        return _builder(name, self.name, key, days=30).sign(self.key, hashes.SHA512())
 
-def _builder(subject: str, issuer: str, key: rsa.RSAPublicKey, *, days: int) -> x509.CertificateBuilder:
+
+def _builder(subject: str, issuer: str, key: CertificatePublicKeyTypes, *, days: int) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     begins, ends = sorted((now - timedelta(hours=1), now + timedelta(days=days)))
     if days < 0:

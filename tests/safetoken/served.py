@@ -47,6 +47,7 @@ def serve(database: Any, folder: Path, **settings: str) -> Iterator[Served]:
     tls_port = free_port(port + 1)
     files = {
         "tls_port": str(tls_port), "tls_certificate": str(identity.certificate_file), "tls_key": str(identity.key_file),
+        "soap_certificate": str(identity.certificate_file), "soap_key": str(identity.key_file),
         "tls_client_ca": str(authority.file), "port": str(port), "base_url": f"http://localhost:{port}",
     }  # fmt: skip
     variables = environment(database, folder, **(files | settings))

@@ -39,6 +39,15 @@ class MessageSecurity(StrEnum):
     BODY = "body"
 
 
+class CallerSecurity(StrEnum):
+    """What of its own software's SOAP messages must be signed."""
+
+    OFF = "off"
+    OPTIONAL = "optional"
+    TIMESTAMP = "timestamp"
+    BODY = "body"
+
+
 class ReliableVersion(StrEnum):
     """Which WS-ReliableMessaging a remote issuer is spoken to in."""
 
@@ -100,8 +109,12 @@ class IssuerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     )
     down_answer: Annotated[DownAnswer, Meta(description="While the remote service is down: decline")] = DownAnswer.DECLINE
     caller_security: Annotated[
-        MessageSecurity, Meta(description="What its own software must sign on the reliable port: off, timestamp or body")
-    ] = MessageSecurity.OFF
+        CallerSecurity,
+        Meta(
+            description="What its own software must sign: off; optional (nothing, but what is signed must hold, Body and all); "
+            "timestamp (with Action and To); body"
+        ),
+    ] = CallerSecurity.OFF
     caller_signer_hashes: Annotated[
         tuple[CertificateHash, ...],
         Meta(max_length=_MAX_PINNED, description="SHA-256 of the certificates that may sign its own software's messages"),

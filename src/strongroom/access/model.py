@@ -217,6 +217,7 @@ class Caller:
     client_id: str
     scopes: frozenset[Scope]
     token_id: str
+    certificate_hash: bytes | None = None  # of the certificate that the token is bound to, and that was shown with it
 
     @property
     def tenant_id(self) -> str:

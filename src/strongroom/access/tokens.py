@@ -89,7 +89,7 @@ class Tokens:
         found = await self.find(token)
         if found is None or (found.certificate_hash is not None and found.certificate_hash != certificate_hash):
             return None
-        return Caller(found.firm_id, found.client_id, found.scopes, found.id)
+        return Caller(found.firm_id, found.client_id, found.scopes, found.id, found.certificate_hash)
 
     async def revoke_held(self, client: KnownClient, token: str) -> None:
         """Revoke a token that its own client shows; any other is left alone without a word (RFC 7009 §2.2)."""

@@ -12,11 +12,10 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import RawBody
 
 from strongroom.access.guard import ENCODED_PAIR, caller_of
-from strongroom.access.issuer_model import Issuer, MessageSecurity
+from strongroom.access.issuer_model import CallerSecurity, Issuer
 from strongroom.access.issuers import Issuers
 from strongroom.access.model import Caller, Scope
 from strongroom.kit.errors import Forbidden, NotFound
-from strongroom.kit.http import facts
 from strongroom.safetoken.codes import INVALID_DATA
 from strongroom.safetoken.enrolment import join_faults
 from strongroom.safetoken.errors import answer_rest, rest_errors
@@ -36,9 +35,10 @@ PATH: Final = "/api/v1/safetoken"
 _XML: Final = "text/xml; charset=utf-8"
 _JSON: Final = re.compile(r"(application|text)/json\b", re.IGNORECASE)
 _LEVELS: Final = {
-    MessageSecurity.OFF: Level.OFF,
-    MessageSecurity.TIMESTAMP: Level.TIMESTAMP,
-    MessageSecurity.BODY: Level.BODY,
+    CallerSecurity.OFF: Level.OFF,
+    CallerSecurity.OPTIONAL: Level.BODY,
+    CallerSecurity.TIMESTAMP: Level.TIMESTAMP,
+    CallerSecurity.BODY: Level.BODY,
 }
 _GUARDED: Final = {"scope": Scope.SAFETOKEN_ENROL, **ENCODED_PAIR}
 
@@ -125,7 +125,7 @@ async def _answer_json(
     api: SafeTokenApi, caller: Caller, issuer: Issuer, headers: Mapping[str, str], body: bytes
 ) -> Response[bytes]:
     """Answer the members as JSON; which operation is told by SOAPAction, and without one it is the document's."""
-    if issuer.settings.caller_security is not MessageSecurity.OFF:
+    if issuer.settings.caller_security in (CallerSecurity.TIMESTAMP, CallerSecurity.BODY):
         raise Forbidden("This issuer's messages must be signed, which JSON cannot be")
     name = re.split(r"[/#:]", headers.get("soapaction", "").strip().strip('"'))[-1] or ADD
     if name not in NAMES:
@@ -146,10 +146,14 @@ def _read_call(name: str, request: SoapRequest) -> Call | Result:
 
 def _sender(request: _Request, issuer: Issuer) -> Sender:
     """Return who sends, and what the issuer asks of its software's messages."""
-    settings, caller, known = issuer.settings, caller_of(request), facts(request.scope)
-    signers = frozenset(map(bytes.fromhex, settings.caller_signer_hashes))
-    policy = Policy(_LEVELS[settings.caller_security], signers, settings.allow_sha256)
-    return Sender(issuer.id, caller.client_id, policy, known.certificate_hash, issuer)
+    settings, caller = issuer.settings, caller_of(request)
+    policy = Policy(
+        _LEVELS[settings.caller_security],
+        frozenset(map(bytes.fromhex, settings.caller_signer_hashes)),
+        settings.allow_sha256,
+        is_required=settings.caller_security is not CallerSecurity.OPTIONAL,
+    )
+    return Sender(issuer.id, caller.client_id, policy, caller.certificate_hash, issuer)
 
 
 def _headers(request: _Request) -> dict[str, str]:

@@ -18,7 +18,9 @@ class Sender:
     issuer_id: str
     caller_id: str
     policy: Policy = field(default_factory=Policy)
-    certificate_hash: bytes | None = None  # SHA-256 of the certificate that mutual TLS proved
+    certificate_hash: bytes | None = (
+        None  # SHA-256 of the certificate that mutual TLS proved, if it is the caller's own registered one
+    )
     context: Any = None  # passed on to the operation
 
 

@@ -7,45 +7,50 @@ from typing import Final
 
 from strongroom.kit.errors import Refusal, Unavailable
 from strongroom.safetoken.exchange import Answer, Operation, Reply, Request, Sender
+from strongroom.safetoken.protection import Protection
 from strongroom.soap import names
 from strongroom.soap.addressing import Addressing, refuse_other_places, write_addressing
 from strongroom.soap.envelopes import Envelope, check_action, check_understood, parse, read_media_type, write
 from strongroom.soap.faults import FaultCode, SoapFault, Version, sender_fault
 from strongroom.soap.reading import Element, XmlRefused
-from strongroom.soap.security import Level, invalid_security
 
 _UNDERSTOOD: Final = frozenset({names.WSA_2005, names.WSA_2004})
+_PROTECTING: Final = frozenset({names.WSSE})
 
 
 class Messages:
     """Answers the messages of one address."""
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
-        """Take the operations by which the Body's child is answered."""
+    def __init__(self, operations: Iterable[Operation], protection: Protection) -> None:
+        """Take the operations by which the Body's child is answered, and what signed messages are judged by."""
+        self._protection = protection
         self._operations = {operation.name: operation for operation in operations}
 
     async def answer(self, raw: bytes, headers: Mapping[str, str], sender: Sender) -> Answer:
         """Answer one message; header names are in lower case. What cannot be answered becomes a fault in the sender's version."""
-        version, envelope = Version.SOAP_11, None
+        version, envelope, is_protected = Version.SOAP_11, None, False
         try:
             media = read_media_type(headers.get("content-type", ""))
             version = media.version or version
             envelope = parse(raw)
             version = envelope.version
+            is_protected = self._protection.applies(envelope, sender)
+            check_understood(envelope, _UNDERSTOOD | _PROTECTING if is_protected else _UNDERSTOOD)
+            if is_protected:
+                await self._protection.admit(envelope, sender)
             reply = await self._reply(envelope, headers, sender)
         except (SoapFault, Refusal, XmlRefused) as error:
             fault = _fault(error)
             reply = Reply(fault.body(version), fault.action or "", fault.status(version))
-        return _written(version, envelope, reply)
+        blocks = _addressing_blocks(envelope.addressing, reply) if envelope is not None else []
+        text = self._protection.write(version, reply.body, blocks) if is_protected else write(version, reply.body, "".join(blocks))
+        return Answer(reply.status, {"content-type": version.content_type}, text.encode())
 
     async def _reply(self, envelope: Envelope, headers: Mapping[str, str], sender: Sender) -> Reply:
         """Let the operation that the Body names answer. Raise SoapFault, Refusal or XmlRefused."""
-        check_understood(envelope, _UNDERSTOOD)
         operation = self._find(envelope.operation)
         check_action(operation.name, envelope, headers, read_media_type(headers.get("content-type", "")))
         refuse_other_places(envelope.addressing)
-        if sender.policy.level is not Level.OFF:  # signed messages come with their own address; here none is ever believed
-            raise invalid_security("This issuer's messages must be signed")
         assert envelope.operation is not None  # noqa: S101  # it was found above
         return Reply(await operation.perform(Request(sender, envelope.operation, envelope)), operation.answer_action)
 
@@ -54,12 +59,6 @@ class Messages:
         if element is None or operation is None or element.namespace not in operation.namespaces:
             raise sender_fault("The operation is not known")
         return operation
-
-
-def _written(version: Version, envelope: Envelope | None, reply: Reply) -> Answer:
-    blocks = _addressing_blocks(envelope.addressing, reply) if envelope is not None else []
-    text = write(version, reply.body, "".join(blocks))
-    return Answer(reply.status, {"content-type": version.content_type}, text.encode())
 
 
 def _addressing_blocks(asked: Addressing, reply: Reply) -> list[str]:

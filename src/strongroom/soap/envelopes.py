@@ -78,12 +78,16 @@ def write(version: Version, body: str, header: str = "", *, body_attributes: str
 def check_understood(envelope: Envelope, understood: Collection[str]) -> None:
     """Raise SoapFault for a header that must be understood, is meant for us and belongs to none of the namespaces `understood`."""
     soap = envelope.version.value
-    role_name = "actor" if envelope.version is Version.SOAP_11 else "role"
     for block in envelope.blocks:
-        role = block.get(role_name, soap)
-        is_ours = not role or role in _NEXT[soap]
-        if is_ours and block.get("mustUnderstand", soap) in ("1", "true") and block.namespace not in understood:
+        must = block.get("mustUnderstand", soap) in ("1", "true")
+        if must and is_for_us(block, envelope.version) and block.namespace not in understood:
             raise SoapFault(FaultCode.MUST_UNDERSTAND, "A header that must be understood is not understood here")
+
+
+def is_for_us(block: Element, version: Version) -> bool:
+    """True when a header block is meant for whoever answers the message: it names no role, or one that everybody has."""
+    role = block.get("actor" if version is Version.SOAP_11 else "role", version.value)
+    return not role or role in _NEXT[version.value]
 
 
 def check_action(operation: str, envelope: Envelope, headers: Mapping[str, str], media: MediaType) -> None:

@@ -34,6 +34,7 @@ class Policy:
     level: Level = Level.OFF
     signers: frozenset[bytes] = frozenset()
     allow_sha256: bool = False
+    is_required: bool = True  # False: an unsigned message passes, a signed one must hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,19 @@ def failed_check(reason: str = "The signature does not hold") -> SoapFault:
 def invalid_security(reason: str) -> SoapFault:
     """Return the fault for a Security header that lacks something or has too much."""
     return security_fault("InvalidSecurity", reason)
+
+
+def failed_authentication(reason: str) -> SoapFault:
+    """Return the fault for a signer or a token that does not count here."""
+    return security_fault("FailedAuthentication", reason)
+
+
+def unsupported_algorithm() -> SoapFault:
+    """Return the fault for an algorithm that is not on the list."""
+    return security_fault(
+        "UnsupportedAlgorithm",
+        "Signatures are rsa-sha512 or ecdsa-sha512 over SHA-512 of exclusive C14N; SHA-256 counts where the issuer allows it",
+    )
 
 
 def message_expired() -> SoapFault:

@@ -1,0 +1,1 @@
+"""SQL of the wire's own rows: signed messages that were seen."""
