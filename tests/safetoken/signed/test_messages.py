@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import re
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import count
-from typing import Any
 
 import asyncpg
 import httpx
@@ -19,96 +15,20 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from strongroom.access.model import Scope
 from strongroom.kit.db import Database as KitDatabase
 from strongroom.kit.edge import Edge
 from strongroom.safetoken.store import replays
-from strongroom.soap.envelopes import parse
-from strongroom.soap.security import Level, Policy
-from strongroom.soap.verifying import verify
 from strongroom.wiring import WORKER_ROLE, House
 from tests.conftest import Database
 from tests.safetoken.authorities import Identity
-from tests.safetoken.by_hand import SERVICES, SOAP, WSA, WSSE, WSU, Message, enrolment
 from tests.safetoken.conftest import ACTOR, Bank, next_bank, open_bank, prefix_of
 from tests.safetoken.served import Served
-from tests.safetoken.test_enrolment import luhn
+from tests.safetoken.signed.bank import PATH, SigningBank, is_signed, open_signing, said
+from tests.safetoken.signed.by_hand import SERVICES, SOAP, WSA, WSSE, WSU, Message, enrolment
 
-PATH = "/api/v1/safetoken"
 PASSWORDS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0"
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-_numbers = count(700_000_000)
-Spoil = Callable[["SigningBank"], "Message | str"]
-
-
-@dataclass
-class SigningBank:
-    """A bank whose software signs, and is known by its certificate."""
-
-    bank: Bank
-    identity: Identity
-    http: httpx.AsyncClient
-    served: Served
-
-    def members(self, **changed: str) -> dict[str, str]:
-        number = self.bank.issuer.bank_id
-        return {
-            "TerminalId": "3IWPDVNA", "BankId": str(number), "CardPan": luhn(f"{prefix_of(number)}{next(_numbers)}"), "City": "lag",
-            "IsApprovedAndEnabled": "true", "PrimaryMobileNumber": "2347908516601", "RegistrationChannel": "9", **changed,
-        }  # fmt: skip
-
-    def message(self, **changed: Any) -> Message:
-        return Message(
-            **{
-                "operation": enrolment(self.members()),
-                "certificate": self.identity.certificate,
-                "key": self.identity.key,
-                **changed,
-            }
-        )
-
-    async def send(self, message: Message | str, *, action: str = "AddCardHolder") -> httpx.Response:
-        content = message if isinstance(message, str) else message.write()
-        return await self.http.post(PATH, content=content, headers={"content-type": "text/xml", "soapaction": action})
-
-
-@pytest.fixture(scope="session")
-def signer(served: Served) -> Identity:
-    return served.authority.issue("a bank that signs")
-
-
-@pytest.fixture
-async def signing(served: Served, bank: Bank, signer: Identity) -> AsyncIterator[SigningBank]:
-    """Yield a bank whose software must sign the Body."""
-    async with open_signing(served, bank, signer) as opened:
-        yield opened
-
-
-@contextlib.asynccontextmanager
-async def open_signing(served: Served, bank: Bank, identity: Identity, **settings: Any) -> AsyncIterator[SigningBank]:
-    """Register a client by its certificate, set what it must sign, and yield it with a token."""
-    chosen = {"caller_security": "body", "caller_signer_hashes": [identity.hash], **settings}
-    await bank.house.issuers.change(ACTOR, bank.issuer.id, chosen)
-    made = await bank.house.clients.create(
-        ACTOR, bank.issuer.id, "host", [Scope.SAFETOKEN_ENROL], certificate_hash=bytes.fromhex(identity.hash)
-    )
-    context = identity.context(served.authority)
-    async with httpx.AsyncClient(base_url=served.tls_url, verify=context, trust_env=False, timeout=30) as http:
-        answer = await http.post("/passport/oauth/token", data={"grant_type": "client_credentials", "client_id": made.client_id})
-        http.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
-        yield SigningBank(bank, identity, http, served)
-
-
-def said(answer: httpx.Response) -> str:
-    """Return the result's code, or the fault's."""
-    found = re.search(r"<ResponseCode[^>]*>(\d+)<|<faultcode[^>]*>([^<]+)<", answer.text)
-    assert found, answer.text
-    return found[1] or found[2]
-
-
-def is_signed(served: Served, answer: httpx.Response, level: Level = Level.BODY) -> bool:
-    """True when the service's own certificate signed the answer, whole."""
-    return verify(parse(answer.content), Policy(level, frozenset({bytes.fromhex(served.identity.hash)}))) is not None
+Spoil = Callable[[SigningBank], Message | str]
 
 
 async def is_enrolled(signing: SigningBank, message: Message) -> bool:
