@@ -43,7 +43,11 @@ class Messages:
             fault = _fault(error)
             reply = Reply(fault.body(version), fault.action or "", fault.status(version))
         blocks = _addressing_blocks(envelope.addressing, reply) if envelope is not None else []
-        text = self._protection.write(version, reply.body, blocks) if is_protected else write(version, reply.body, "".join(blocks))
+        text = (
+            self._protection.write(version, reply.body, blocks, sender)
+            if is_protected
+            else write(version, reply.body, "".join(blocks))
+        )
         return Answer(reply.status, {"content-type": version.content_type}, text.encode())
 
     async def _reply(self, envelope: Envelope, headers: Mapping[str, str], sender: Sender) -> Reply:

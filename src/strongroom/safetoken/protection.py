@@ -56,8 +56,8 @@ class Protection:
         if not is_new:
             raise failed_check("This very message was answered before; sign it anew, with a Timestamp of its own")
 
-    def write(self, version: Version, body: str, blocks: Sequence[str]) -> str:
-        """Return the envelope of an answer, signed where there is a certificate: without one only a fault goes back."""
+    def write(self, version: Version, body: str, blocks: Sequence[str], sender: Sender) -> str:
+        """Return the envelope of an answer, signed as the sender signs, where there is a certificate: without one it is a fault."""
         if self._signer is None:
             return write(version, body, "".join(blocks))
-        return sign(version, body, blocks, self._signer.current(), own_now())
+        return sign(version, body, blocks, self._signer.current(), own_now(), sender.policy.level)

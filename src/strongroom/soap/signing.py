@@ -1,4 +1,4 @@
-"""Sign a message of ours: Body, Timestamp and every header block, with an X.509 token and SHA-512 (WS-Security 1.1)."""
+"""Sign a message of ours, with an X.509 token and SHA-512 (WS-Security 1.1)."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from strongroom.soap.c14n import canonicalise
 from strongroom.soap.envelopes import write
 from strongroom.soap.faults import Version
 from strongroom.soap.reading import Element, read
-from strongroom.soap.security import MAX_LIFE_SECONDS, Signer
+from strongroom.soap.security import MAX_LIFE_SECONDS, Level, Signer
 
 _BODY, _TIMESTAMP, _TOKEN = "Body", "Timestamp", "Token"
 _START: Final = re.compile(r"<([^\s/>]+)")
 
 
-def sign(version: Version, body: str, blocks: Sequence[str], signer: Signer, created: datetime) -> str:
-    """Return an envelope around the XML of a Body and of header blocks, all of them signed; it counts for five minutes.
+def sign(version: Version, body: str, blocks: Sequence[str], signer: Signer, created: datetime, level: Level = Level.BODY) -> str:
+    """Return an envelope around the XML of a Body and of header blocks, signed; it counts for five minutes.
 
-    A block declares its own prefixes; `s`, the envelope's, it may use.
+    Blocks and Timestamp are always signed, the Body at its own level. A block declares its own prefixes; the envelope's is `s`.
     """
     marked = [_START.sub(rf'<\1 xmlns:u="{names.WSU}" u:Id="H{number}"', block, count=1) for number, block in enumerate(blocks)]
-    signed_ids = [*(f"H{number}" for number in range(len(marked))), _TIMESTAMP, _BODY]
+    signed_ids = [*(f"H{number}" for number in range(len(marked))), _TIMESTAMP, *([_BODY] if level is Level.BODY else [])]
 
     def envelope(signature: str) -> str:
         header = "".join(marked) + _security(signer, created, signature)

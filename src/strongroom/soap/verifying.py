@@ -77,7 +77,23 @@ def find_security(envelope: Envelope) -> Element | None:
 
 
 def verify(envelope: Envelope, policy: Policy) -> Verified:
-    """Verify a message by its partner's policy. Raise SoapFault with a code of WS-Security 1.1 §12."""
+    """Verify a request by its partner's policy. Raise SoapFault with a code of WS-Security 1.1 §12."""
+    verified = _verify(envelope, policy)
+    if policy.level is Level.TIMESTAMP and None in (envelope.addressing.action, envelope.addressing.to):
+        raise invalid_security("Without a signed Body, the addressing headers Action and To must be there and signed")
+    return verified
+
+
+def verify_answer(envelope: Envelope, policy: Policy, request_id: str) -> Verified:
+    """Verify an answer to the message of ours with this wsa:MessageID, by its partner's policy. Raise SoapFault."""
+    verified = _verify(envelope, policy)
+    if envelope.addressing.relates_to != request_id:
+        raise failed_check("The answer does not say, signed, that it is to this request")
+    return verified
+
+
+def _verify(envelope: Envelope, policy: Policy) -> Verified:
+    """Verify all but what the addressing headers must say."""
     security = find_security(envelope)
     if security is None:
         raise invalid_security("This partner's messages must be signed: there is no Security header for this service")
@@ -185,8 +201,6 @@ def _check_coverage(envelope: Envelope, parts: _Parts, covered: list[Element], l
     for place in needed:
         if all(element is not place for element in covered):
             raise failed_check(f"{place.local} must be signed")
-    if level is Level.TIMESTAMP and None in (envelope.addressing.action, envelope.addressing.to):
-        raise invalid_security("Without a signed Body, the addressing headers Action and To must be there and signed")
 
 
 def _check_key_info(parts: _Parts) -> None:

@@ -14,7 +14,7 @@ import httpx
 from strongroom.access.model import Scope
 from strongroom.soap.envelopes import parse
 from strongroom.soap.security import Level, Policy
-from strongroom.soap.verifying import verify
+from strongroom.soap.verifying import verify, verify_answer
 from tests.safetoken.authorities import Identity
 from tests.safetoken.conftest import ACTOR, Bank, prefix_of
 from tests.safetoken.served import Served
@@ -82,6 +82,18 @@ def said(answer: httpx.Response) -> str:
     return found[1] or found[2]
 
 
-def is_signed(served: Served, answer: httpx.Response, level: Level = Level.BODY) -> bool:
-    """True when the service's own certificate signed the answer, whole."""
-    return verify(parse(answer.content), Policy(level, frozenset({bytes.fromhex(served.identity.hash)}))) is not None
+def is_signed(served: Served, answer: httpx.Response) -> bool:
+    """True when the service's own certificate signed the answer, Body and all."""
+    return verify(parse(answer.content), _trusting(served, Level.BODY)) is not None
+
+
+def is_signed_without_body(served: Served, answer: httpx.Response, message: Message) -> bool:
+    """True when it signed the answer's Timestamp and headers, which say that the answer is to this message."""
+    return (
+        "#Body" not in answer.text
+        and verify_answer(parse(answer.content), _trusting(served, Level.TIMESTAMP), message.message_id) is not None
+    )
+
+
+def _trusting(served: Served, level: Level) -> Policy:
+    return Policy(level, frozenset({bytes.fromhex(served.identity.hash)}))

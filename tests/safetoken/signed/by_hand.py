@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -53,6 +54,7 @@ class Message:
     method: str = "sha512"
     action: str | None = None  # with it the message has addressing headers
     to: str = "https://localhost/api/v1/safetoken"
+    message_id: str = field(default_factory=lambda: f"urn:uuid:{uuid4()}")
     signs: tuple[str, ...] = ("T", "B")
     has_timestamp: bool = True
     body_id: str = "B"
@@ -83,7 +85,7 @@ class Message:
             return {}
         return {
             name: f'<a:{local} xmlns:a="{WSA}" xmlns:u="{WSU}" u:Id="{name}">{value}</a:{local}>'
-            for name, local, value in (("A", "Action", self.action), ("To", "To", self.to))
+            for name, local, value in (("A", "Action", self.action), ("To", "To", self.to), ("M", "MessageID", self.message_id))
         }
 
     @property

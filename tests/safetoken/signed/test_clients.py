@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
 from strongroom.safetoken.wsdl import write_wsdl
 from tests.safetoken.authorities import Identity
 from tests.safetoken.conftest import Bank
 from tests.safetoken.served import Served
 from tests.safetoken.signed.bank import PATH, SigningBank, open_signing
+from tests.safetoken.signed.by_hand import SERVICES, SOAP, WSA, enrolment
 from tests.safetoken.test_foreign_clients import CLIENTS, run
 
 G = Path("/usr/share/gsoap")
+_JARS = ":".join(f"/usr/share/java/{name}.jar" for name in ("wss4j", "xmlsec", "commons-logging", "slf4j-api", "slf4j-nop"))
 PLUGINS = [str(G / "plugin" / f"{name}.c") for name in ("wsseapi", "smdevp", "mecevp", "threads")]
 
 
@@ -61,3 +65,47 @@ async def test_gsoap_is_refused_with_a_password_digest_and_with_sha256(signing: 
 async def test_gsoap_signs_by_sha256_where_the_issuer_allows_it(served: Served, bank: Bank, signer: Identity, gsoap_client: Path):
     async with open_signing(served, bank, signer, allow_sha256=True) as signing:
         assert call_gsoap(gsoap_client, signing, "sha256") == "90000|"
+
+
+@pytest.fixture(scope="session")
+def wss4j(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the compiled Java program."""
+    folder = tmp_path_factory.mktemp("wss4j")
+    run(["javac", "-nowarn", "-cp", _JARS, "-d", ".", str(CLIENTS / "Signing.java")], folder)
+    return folder
+
+
+def call_wss4j(folder: Path, signing: SigningBank, text: str, what: str) -> str:
+    """Return what the program says, or its stack trace."""
+    identity = signing.identity
+    (folder / "message.xml").write_text(text)
+    sealed = BestAvailableEncryption(b"secret")
+    store = pkcs12.serialize_key_and_certificates(b"bank", identity.key, identity.certificate, None, sealed)
+    (folder / "keys.p12").write_bytes(store)
+    if not (folder / "trust.p12").exists():
+        trust = ["-importcert", "-noprompt", "-alias", "authority", "-file", str(signing.served.authority.file)]
+        run(["keytool", *trust, "-keystore", "trust.p12", "-storetype", "PKCS12", "-storepass", "secret"], folder)
+    arguments = [f"{signing.served.tls_url}{PATH}", signing.token, "message.xml", "keys.p12", "trust.p12", what]
+    command = ["java", "-XX:TieredStopAtLevel=1", "-cp", f".:{_JARS}", "Signing", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return done.stdout.strip() or done.stderr
+
+
+def addressed(operation: str) -> str:
+    """Return a message with addressing headers, not signed yet."""
+    headers = f"<a:Action>{SERVICES}AddCardHolder</a:Action><a:To>https://localhost{PATH}</a:To><a:MessageID>urn:uuid:{uuid4()}</a:MessageID>"
+    return f'<s:Envelope xmlns:s="{SOAP}"><s:Header xmlns:a="{WSA}">{headers}</s:Header><s:Body>{operation}</s:Body></s:Envelope>'
+
+
+@pytest.mark.needs("javac")
+async def test_wss4j_signs_timestamp_and_headers_and_verifies_our_answer(served: Served, bank: Bank, signer: Identity, wss4j: Path):
+    async with open_signing(served, bank, signer, caller_security="timestamp") as signing:
+        said = call_wss4j(wss4j, signing, addressed(enrolment(signing.members())), "headers")
+    code, _, signed = said.partition(" signed: ")
+    assert (code, set(signed.split())) == ("90000", {"Timestamp", "Action", "RelatesTo"}), said
+
+
+@pytest.mark.needs("javac")
+async def test_wss4j_cannot_sign_a_body_in_the_relative_namespace_and_so_the_other_level_exists(signing: SigningBank, wss4j: Path):
+    said = call_wss4j(wss4j, signing, addressed(enrolment(signing.members())), "body")
+    assert "relative" in said.lower(), said
