@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from litestar import Request, Response, get, post
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import RawBody
 
@@ -19,7 +20,7 @@ from strongroom.kit.errors import Forbidden, NotFound
 from strongroom.safetoken.codes import INVALID_DATA
 from strongroom.safetoken.enrolment import join_faults
 from strongroom.safetoken.errors import answer_rest, rest_errors
-from strongroom.safetoken.exchange import Operation, Sender
+from strongroom.safetoken.exchange import Answer, Operation, Sender
 from strongroom.safetoken.exchange import Request as SoapRequest
 from strongroom.safetoken.members import BASE, SERVICES, TECHQUEST, Repeated, read_json_members, read_members
 from strongroom.safetoken.messages import Messages
@@ -74,7 +75,15 @@ def answer_foreign(request: _Request, _: ForeignBankId) -> Response[bytes]:
     return answer_rest(request, Forbidden("The BankId is not one of this client's"))
 
 
-_ERRORS: Final[Any] = {**rest_errors(), ForeignBankId: answer_foreign}
+def answer_too_large(request: _Request, error: RequestEntityTooLarge) -> Response[bytes]:
+    """Answer a body over the limit: by a fault, unless it was to be JSON."""
+    content_type = _headers(request).get("content-type", "")
+    if _JSON.match(content_type):
+        return answer_rest(request, error)
+    return _respond(Messages.refuse("The message is larger than is read here", content_type))
+
+
+_ERRORS: Final[Any] = {**rest_errors(), ForeignBankId: answer_foreign, RequestEntityTooLarge: answer_too_large}
 
 
 @post(PATH, status_code=200, opt=_GUARDED, exception_handlers=_ERRORS)
@@ -117,7 +126,10 @@ def routes() -> list[HTTPRouteHandler]:
 async def _answer_soap(
     messages: Messages, request: _Request, issuer: Issuer, headers: Mapping[str, str], body: bytes
 ) -> Response[bytes]:
-    answer = await messages.answer(body, headers, _sender(request, issuer))
+    return _respond(await messages.answer(body, headers, _sender(request, issuer)))
+
+
+def _respond(answer: Answer) -> Response[bytes]:
     return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=answer.headers.get("content-type"))
 
 

@@ -50,6 +50,17 @@ class Messages:
         )
         return Answer(reply.status, {"content-type": version.content_type}, text.encode())
 
+    @staticmethod
+    def refuse(reason: str, content_type: str) -> Answer:
+        """Answer a message that nobody reads with a fault, in the version that its Content-Type stands for."""
+        try:
+            version = read_media_type(content_type).version or Version.SOAP_11
+        except SoapFault:
+            version = Version.SOAP_11
+        fault = sender_fault(reason)
+        text = write(version, fault.body(version))
+        return Answer(fault.status(version), {"content-type": version.content_type}, text.encode())
+
     async def _reply(self, envelope: Envelope, headers: Mapping[str, str], sender: Sender) -> Reply:
         """Let the operation that the Body names answer. Raise SoapFault, Refusal or XmlRefused."""
         operation = self._find(envelope.operation)

@@ -21,14 +21,16 @@ def canonicalise(apex: Element, inclusive_prefixes: Collection[str] = ()) -> byt
     Prefixes on the list are declared wherever they are in scope, all others where they are used.
     """
     out: list[str] = []
-    _write(apex, {"": ""}, frozenset("" if prefix == DEFAULT else prefix for prefix in inclusive_prefixes), out)
+    _write(apex, None, {"": ""}, frozenset("" if prefix == DEFAULT else prefix for prefix in inclusive_prefixes), out)
     return "".join(out).encode()
 
 
-def _write(element: Element, written: Mapping[str, str], inclusive: frozenset[str], out: list[str]) -> None:
+def _write(
+    element: Element, around: Mapping[str, str] | None, written: Mapping[str, str], inclusive: frozenset[str], out: list[str]
+) -> None:
     """Write one element. `written` are the namespaces that the output around it has declared; the reader limits the depth."""
     name = f"{element.prefix}:{element.local}" if element.prefix else element.local
-    declared = _declarations(element, written, inclusive)
+    declared = _declarations(element, around, written, inclusive)
     out.append(f"<{name}")
     for prefix in sorted(declared):
         attribute = f"xmlns:{prefix}" if prefix else "xmlns"
@@ -42,12 +44,19 @@ def _write(element: Element, written: Mapping[str, str], inclusive: frozenset[st
         if isinstance(child, str):
             out.append(child.translate(_IN_TEXT))
         else:
-            _write(child, inside, inclusive, out)
+            _write(child, element.scope, inside, inclusive, out)
     out.append(f"</{name}>")
 
 
-def _declarations(element: Element, written: Mapping[str, str], inclusive: frozenset[str]) -> dict[str, str]:
-    """Return the namespaces to declare at an element: what it uses or the list names, unless the output has it so already."""
-    used = {element.prefix, *(one.prefix for one in element.attributes if one.prefix)}
-    wanted = (used | (inclusive & element.scope.keys())) - {"xml"}
+def _declarations(
+    element: Element, around: Mapping[str, str] | None, written: Mapping[str, str], inclusive: frozenset[str]
+) -> dict[str, str]:
+    """Return the namespaces to declare at an element: what it uses or the list names, unless the output has it so already.
+
+    `around` is the scope of the element around it in the output: where it is the same, the list has been seen to.
+    """
+    wanted = {element.prefix, *(one.prefix for one in element.attributes if one.prefix)}
+    if element.scope is not around:
+        wanted |= inclusive & element.scope.keys()
+    wanted.discard("xml")
     return {prefix: uri for prefix in wanted if written.get(prefix) != (uri := element.scope[prefix])}

@@ -101,11 +101,10 @@ def _verify(envelope: Envelope, policy: Policy) -> Verified:
     parts = _parts(security)
     certificate, signer_hash = _read_token(parts.token, policy)
     signed_info = _child(parts.signature, "SignedInfo", names.DS)
-    covered = _covered(signed_info, by_id, policy)
-    _check_places(envelope, parts, covered)
-    _check_coverage(envelope, parts, covered, policy.level)
     _check_key_info(parts)
-    canonical = _check_value(parts.signature, signed_info, certificate, policy)
+    canonical = _check_value(parts.signature, signed_info, certificate, policy)  # before the digests: these cost a stranger's size
+    covered = _covered(signed_info, by_id, _places(envelope, security, parts), policy)
+    _check_coverage(envelope, parts, covered, policy.level)
     created, expires = _read_times(parts.timestamp)
     if not certificate.not_valid_before_utc <= created <= certificate.not_valid_after_utc:
         raise failed_authentication("The signer's certificate is not in its time")
@@ -167,17 +166,24 @@ def _read_token(token: Element, policy: Policy) -> tuple[x509.Certificate, bytes
     return certificate, signer_hash
 
 
-def _covered(signed_info: Element, by_id: dict[str, Element], policy: Policy) -> list[Element]:
-    """Return the elements that the references name, each found to be as it was when signed. Raise SoapFault."""
+def _places(envelope: Envelope, security: Element, parts: _Parts) -> list[Element]:
+    """Return what may be signed, none of it inside another."""
+    return [envelope.body, parts.timestamp, parts.token, *(block for block in envelope.blocks if block is not security)]
+
+
+def _covered(signed_info: Element, by_id: dict[str, Element], places: list[Element], policy: Policy) -> list[Element]:
+    """Return the elements that the references name, each in its own place and as it was when signed. Raise SoapFault."""
     references = [child for child in signed_info.elements if child.local == "Reference" and child.namespace == names.DS]
     if not 0 < len(references) <= MAX_REFERENCES or len(references) + 2 != len(signed_info.elements):
         raise invalid_security(f"A signature has 1 to {MAX_REFERENCES} references")
-    covered = []
+    covered: list[Element] = []
     for reference in references:
         name = reference.get("URI") or ""
         element = by_id.get(name[1:]) if name.startswith("#") else None
         if element is None:
             raise failed_check("A reference names no wsu:Id of this message")
+        if any(element is one for one in covered) or all(element is not place for place in places):
+            raise failed_check("Only this envelope's own Body, Timestamp, token and header blocks may be signed, once each")
         method = _child(reference, "DigestMethod", names.DS).get("Algorithm") or ""
         digest = _decode(_child(reference, "DigestValue", names.DS))
         prefixes = _prefixes(_only(_child(reference, "Transforms", names.DS), "Transform"))
@@ -185,13 +191,6 @@ def _covered(signed_info: Element, by_id: dict[str, Element], policy: Policy) ->
             raise failed_check()
         covered.append(element)
     return covered
-
-
-def _check_places(envelope: Envelope, parts: _Parts, covered: list[Element]) -> None:
-    """Raise SoapFault when something is signed that stands anywhere but in its own place."""
-    places = [envelope.body, parts.timestamp, parts.token, *envelope.blocks]
-    if any(all(element is not place for place in places) for element in covered):
-        raise failed_check("Only this envelope's own Body, Timestamp, token and header blocks may be signed")
 
 
 def _check_coverage(envelope: Envelope, parts: _Parts, covered: list[Element], level: Level) -> None:

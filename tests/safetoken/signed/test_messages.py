@@ -142,6 +142,7 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     "an addressing header that is not signed": (with_a_header_that_is_not_signed, "FailedCheck"),
     "a Body that is not signed": (lambda one: one.message(signs=("T",)), "FailedCheck"),
     "a Timestamp that is not signed": (lambda one: one.message(signs=("B",)), "FailedCheck"),
+    "a Body that is signed twice": (lambda one: one.message(signs=("T", "B", "B")), "FailedCheck"),
     "no Timestamp": (lambda one: one.message(has_timestamp=False, signs=("B",)), "InvalidSecurity"),
     "an expired Timestamp": (lambda one: one.message(created=ago(minutes=6)), "MessageExpired"),
     "a Timestamp of tomorrow": (lambda one: one.message(created=ago(days=-1)), "MessageExpired"),
