@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import time
+from collections import Counter
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx
 import pytest
 
+from strongroom.safetoken.samples import SAMPLE, sample_request
 from tests.safetoken.conftest import Bank
 from tests.safetoken.served import Served
+from tests.soap.fuzzing import bent
 from tests.soap.test_reading import BOMB, HOSTILE
 
 ROUNDS = 5
+SOAK_SECONDS = 600
 MAX_MILLISECONDS = 50
 MAX_KILOBYTES = 32_768
+_ENDS = re.compile(r"<ResponseCode[^>]*>\d+<|<faultcode>s:(Client|VersionMismatch|MustUnderstand)<")
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _ADD = '<AddCardHolder xmlns="http://services.interswitchng.com/">{}</AddCardHolder>'
 
@@ -101,3 +109,37 @@ def test_what_is_too_large_is_refused_in_the_callers_own_form(
 ):
     answer = caller.post("/api/v1/safetoken", content=b" " * 100_000, headers={"content-type": content_type})
     assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (status, answered_as)
+
+
+def send_bent(caller: httpx.Client, documents: Iterator[bytes]) -> Counter[str]:
+    """Send bent documents; return how they ended. Anything but a result or a fault of the sender's is an error."""
+    ends: Counter[str] = Counter()
+    for document in documents:
+        answer = caller.post("/api/v1/safetoken", content=document)
+        if answer.status_code == HTTPStatus.FORBIDDEN:  # the bent BankId is another's
+            ends["foreign"] += 1
+            continue
+        found = _ENDS.search(answer.text)
+        assert found, (document, answer.status_code, answer.text)
+        ends[str(answer.status_code)] += 1
+    return ends
+
+
+def test_bent_documents_end_in_a_result_or_a_fault_of_the_senders(caller: httpx.Client, bank: Bank):
+    sample = sample_request(members=SAMPLE | {"BankId": str(bank.issuer.bank_id)}).encode()
+    ends = send_bent(caller, itertools.islice(bent(2026, (sample, envelope(""))), 400))
+    assert min(ends["200"], ends["500"]) > 0
+
+
+@pytest.mark.soak
+def test_ten_minutes_of_bent_documents_over_http_find_no_crash(served: Served, caller: httpx.Client, bank: Bank):
+    sample = sample_request(members=SAMPLE | {"BankId": str(bank.issuer.bank_id)}).encode()
+    seed = time.time_ns() % 10**9
+    documents, ends, peak = bent(seed, (sample, envelope(""))), Counter[str](), 0
+    until = time.monotonic() + SOAK_SECONDS
+    while time.monotonic() < until:
+        ends += send_bent(caller, itertools.islice(documents, 1_000))
+        peak = peak or peak_kilobytes(served.process.pid)
+    grown = peak_kilobytes(served.process.pid) - peak
+    print(f"seed {seed}: {sum(ends.values())} documents, {dict(ends)}, {grown} KiB grown")  # noqa: T201 - what the run is for
+    assert grown < MAX_KILOBYTES
