@@ -74,6 +74,9 @@ def test_a_curve_signs_with_sha512(curve: ec.EllipticCurve) -> None:
     text = sign(Version.SOAP_11, BODY, blocks(), signer, NOW)
     assert "ecdsa-sha512" in text
     assert verify_answer(parse(text.encode()), trusting(signer), REQUEST)
+    forged = Signer(signer.certificate, ec.generate_private_key(curve))
+    with pytest.raises(SoapFault, match="does not hold"):
+        verify(parse(sign(Version.SOAP_11, BODY, blocks(), forged, NOW).encode()), trusting(signer))
 
 
 def test_an_answer_to_another_message_is_no_answer(signer: Signer) -> None:

@@ -19,7 +19,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from strongroom.soap import names
 from strongroom.soap.c14n import canonicalise
@@ -156,14 +155,11 @@ def _read_token(token: Element, policy: Policy) -> tuple[x509.Certificate, bytes
     """Return the signer's certificate and its SHA-256, if it is pinned to this partner. Raise SoapFault."""
     if token.get("ValueType") != names.X509_V3 or token.get("EncodingType") not in (None, names.BASE64):
         raise security_fault("UnsupportedSecurityToken", "The BinarySecurityToken must be one X.509 v3 certificate in Base64")
-    try:
-        certificate = x509.load_der_x509_certificate(_decode(token))
-    except ValueError:
-        raise security_fault("InvalidSecurityToken", "The BinarySecurityToken is no X.509 certificate") from None
-    signer_hash = hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
-    if signer_hash not in policy.signers:
+    encoded = _decode(token)
+    signer_hash = hashlib.sha256(encoded).digest()
+    if signer_hash not in policy.signers:  # before it is parsed: what strangers send as a certificate meets no parser
         raise failed_authentication("The signer's certificate is not pinned to this caller")
-    return certificate, signer_hash
+    return x509.load_der_x509_certificate(encoded), signer_hash
 
 
 def _places(envelope: Envelope, security: Element, parts: _Parts) -> list[Element]:

@@ -58,6 +58,8 @@ class Message:
     signs: tuple[str, ...] = ("T", "B")
     has_timestamp: bool = True
     body_id: str = "B"
+    elsewhere: Mapping[str, str] = field(default_factory=dict)  # more that is signed, by its Id
+    key_info: str = "#X"
     extra_header: str = ""  # put into the Header as it is
     extra_security: str = ""  # put into the Security header as it is
     sent_body: str | None = None  # what is sent in the place of the Body that was signed
@@ -90,13 +92,13 @@ class Message:
 
     @property
     def signed_info(self) -> str:
-        parts = {"T": self.timestamp, "B": self.body, **self.blocks}
+        parts = {"T": self.timestamp, "B": self.body, **self.blocks, **self.elsewhere}
         references = "".join(
             f'<d:Reference URI="#{self.body_id if one == "B" else one}">'
             f'<d:Transforms><d:Transform Algorithm="{C14N}"></d:Transform></d:Transforms>'
             f'<d:DigestMethod Algorithm="{DIGESTS[self.digest]}"></d:DigestMethod>'
             f"<d:DigestValue>{_base64(hashlib.new(self.digest, parts[one].encode()).digest())}</d:DigestValue></d:Reference>"
-            for one in (*self.signs, *self.blocks)
+            for one in (*self.signs, *self.blocks, *self.elsewhere)
         )
         return (
             f'<d:SignedInfo xmlns:d="{DS}"><d:CanonicalizationMethod Algorithm="{C14N}"></d:CanonicalizationMethod>'
@@ -124,8 +126,8 @@ class Message:
             f'<o:BinarySecurityToken xmlns:u="{WSU}" u:Id="X" ValueType="{X509_V3}" EncodingType="{BASE64}">{token}'
             "</o:BinarySecurityToken>"
             f'<d:Signature xmlns:d="{DS}">{self.signed_info}<d:SignatureValue>{_base64(self.signature_value())}</d:SignatureValue>'
-            f'<d:KeyInfo><o:SecurityTokenReference><o:Reference URI="#X" ValueType="{X509_V3}"/></o:SecurityTokenReference>'
-            f"</d:KeyInfo></d:Signature>{self.extra_security}</o:Security>"
+            f'<d:KeyInfo><o:SecurityTokenReference><o:Reference URI="{self.key_info}" ValueType="{X509_V3}"/>'
+            f"</o:SecurityTokenReference></d:KeyInfo></d:Signature>{self.extra_security}</o:Security>"
         )
         header = f"{''.join(self.blocks.values())}{security}{self.extra_header}"
         return f'<s:Envelope xmlns:s="{SOAP}"><s:Header>{header}</s:Header>{self.sent_body or self.body}</s:Envelope>'

@@ -115,9 +115,29 @@ def with_a_header_that_is_not_signed(signing: SigningBank) -> Message:
     return signing.message(extra_header=f'<a:MessageID xmlns:a="{WSA}">urn:uuid:1</a:MessageID>')
 
 
+def with_something_signed_elsewhere(signing: SigningBank) -> Message:
+    """An element inside a header block is signed: nobody reads it, and what nobody reads should not be covered."""
+    inner = f'<x:In xmlns:u="{WSU}" xmlns:x="urn:x" u:Id="E"></x:In>'
+    return signing.message(elsewhere={"E": inner}, extra_header=f'<x:Old xmlns:x="urn:x">{inner}</x:Old>')
+
+
+def with_two_timestamps(signing: SigningBank) -> Message:
+    message = signing.message()
+    return message.but(extra_security=message.timestamp.replace('u:Id="T"', 'u:Id="T2"'))
+
+
 def by_a_stranger(signing: SigningBank) -> Message:
     stranger = signing.served.authority.issue("stranger who signs")
     return signing.message(certificate=stranger.certificate, key=stranger.key)
+
+
+def with_a_certificate_that_is_none(signing: SigningBank) -> str:
+    """A certificate of version 19, over which a parser may stumble."""
+    text = signing.message().write()
+    token = re.search(r"(MII[^<]+)</o:Binary", text)
+    assert token
+    raw = b64decode(token[1])
+    return text.replace(token[1], b64encode(raw.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x12", 1)).decode())
 
 
 def with_a_stolen_certificate(signing: SigningBank) -> Message:
@@ -143,6 +163,10 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     "a Body that is not signed": (lambda one: one.message(signs=("T",)), "FailedCheck"),
     "a Timestamp that is not signed": (lambda one: one.message(signs=("B",)), "FailedCheck"),
     "a Body that is signed twice": (lambda one: one.message(signs=("T", "B", "B")), "FailedCheck"),
+    "something signed elsewhere": (with_something_signed_elsewhere, "FailedCheck"),
+    "two Timestamps": (with_two_timestamps, "InvalidSecurity"),
+    "a reference to a key elsewhere": (lambda one: one.message(key_info="#Y"), "SecurityTokenUnavailable"),
+    "an encrypted key": (lambda one: one.message(extra_security='<x:EncryptedKey xmlns:x="urn:x"/>'), "UnsupportedSecurityToken"),
     "no Timestamp": (lambda one: one.message(has_timestamp=False, signs=("B",)), "InvalidSecurity"),
     "an expired Timestamp": (lambda one: one.message(created=ago(minutes=6)), "MessageExpired"),
     "a Timestamp of tomorrow": (lambda one: one.message(created=ago(days=-1)), "MessageExpired"),
@@ -153,6 +177,7 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     "digests by SHA-256": (lambda one: one.message(digest="sha256"), "UnsupportedAlgorithm"),
     "a signature by SHA-256": (lambda one: one.message(method="sha256"), "UnsupportedAlgorithm"),
     "a signer nobody knows": (by_a_stranger, "FailedAuthentication"),
+    "a certificate that is none": (with_a_certificate_that_is_none, "FailedAuthentication"),
     "a known certificate with another's key": (with_a_stolen_certificate, "FailedCheck"),
     "a PasswordDigest": (lambda one: one.message(extra_security=with_a_username("PasswordDigest")), "FailedAuthentication"),
     "a PasswordText": (lambda one: one.message(extra_security=with_a_username("PasswordText")), "UnsupportedSecurityToken"),
