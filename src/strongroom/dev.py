@@ -267,6 +267,8 @@ def _environment(place: Place, ports: Ports, postgres: EmbeddedPostgres) -> dict
         "STRONGROOM_TLS_CERTIFICATE": str(place.certificates.certificate("server")),
         "STRONGROOM_TLS_KEY": str(place.certificates.key("server")),
         "STRONGROOM_TLS_CLIENT_CA": str(place.certificates.certificate("ca")),
+        "STRONGROOM_SOAP_CERTIFICATE": str(place.certificates.certificate("server")),
+        "STRONGROOM_SOAP_KEY": str(place.certificates.key("server")),
         "STRONGROOM_ISSUING_CERTIFICATE": str(place.certificates.certificate("hub")),
         "STRONGROOM_ISSUING_KEY": str(place.certificates.key("hub")),
         "STRONGROOM_ISSUING_CA": str(place.certificates.certificate("ca")),

@@ -54,18 +54,18 @@ def blocks(relates_to: str = REQUEST) -> list[str]:
 @pytest.mark.parametrize("level", [Level.TIMESTAMP, Level.BODY])
 def test_what_we_sign_holds_until_it_is_changed(signer: Signer, version: Version, level: Level) -> None:
     text = sign(version, BODY, blocks(), signer, NOW, level)
-    verified = verify_answer(parse(text.encode()), trusting(signer, level), REQUEST)
+    verified = verify_answer(parse(text.encode()), trusting(signer, level), REQUEST, NOW)
     assert (verified.created, verified.expires) == (NOW, NOW + timedelta(minutes=5))
     for before, after in (("urn:answer", "urn:other"), (REQUEST, REQUEST.replace("0d", "0e")), ("12:00:00", "12:00:01")):
         with pytest.raises(SoapFault, match="does not hold"):
-            verify_answer(parse(text.replace(before, after).encode()), trusting(signer, level), REQUEST)
+            verify_answer(parse(text.replace(before, after).encode()), trusting(signer, level), REQUEST, NOW)
     changed = parse(text.replace("5 &lt; 6", "5 &lt; 7").encode())
     if level is Level.BODY:
         with pytest.raises(SoapFault, match="does not hold"):
-            verify_answer(changed, trusting(signer, level), REQUEST)
+            verify_answer(changed, trusting(signer, level), REQUEST, NOW)
     else:
         with pytest.raises(SoapFault, match="Body must be signed"):
-            verify_answer(changed, trusting(signer), REQUEST)
+            verify_answer(changed, trusting(signer), REQUEST, NOW)
 
 
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda curve: curve.name)
@@ -73,7 +73,7 @@ def test_a_curve_signs_with_sha512(curve: ec.EllipticCurve) -> None:
     signer = make_signer(ec.generate_private_key(curve))
     text = sign(Version.SOAP_11, BODY, blocks(), signer, NOW)
     assert "ecdsa-sha512" in text
-    assert verify_answer(parse(text.encode()), trusting(signer), REQUEST)
+    assert verify_answer(parse(text.encode()), trusting(signer), REQUEST, NOW)
     forged = Signer(signer.certificate, ec.generate_private_key(curve))
     with pytest.raises(SoapFault, match="does not hold"):
         verify(parse(sign(Version.SOAP_11, BODY, blocks(), forged, NOW).encode()), trusting(signer))
@@ -82,12 +82,20 @@ def test_a_curve_signs_with_sha512(curve: ec.EllipticCurve) -> None:
 def test_an_answer_to_another_message_is_no_answer(signer: Signer) -> None:
     for others in (blocks("urn:uuid:another"), write_addressing(Wsa.V2005, "urn:answer"), []):
         with pytest.raises(SoapFault, match="to this request"):
-            verify_answer(parse(sign(Version.SOAP_11, BODY, others, signer, NOW).encode()), trusting(signer), REQUEST)
+            verify_answer(parse(sign(Version.SOAP_11, BODY, others, signer, NOW).encode()), trusting(signer), REQUEST, NOW)
+
+
+@pytest.mark.parametrize("off", [timedelta(minutes=5), timedelta(minutes=-5, seconds=-1)])
+def test_an_answer_of_another_time_is_no_answer(signer: Signer, off: timedelta) -> None:
+    text = sign(Version.SOAP_11, BODY, blocks(), signer, NOW)
+    assert verify_answer(parse(text.encode()), trusting(signer), REQUEST, NOW + timedelta(minutes=4))
+    with pytest.raises(SoapFault, match="has expired"):
+        verify_answer(parse(text.encode()), trusting(signer), REQUEST, NOW + off)
 
 
 def test_an_unsigned_answer_is_no_answer(signer: Signer) -> None:
     with pytest.raises(SoapFault, match="must be signed"):
-        verify_answer(parse(write_envelope(Version.SOAP_11, BODY).encode()), trusting(signer), REQUEST)
+        verify_answer(parse(write_envelope(Version.SOAP_11, BODY).encode()), trusting(signer), REQUEST, NOW)
 
 
 def test_a_small_key_and_a_certificate_out_of_its_time_do_not_count() -> None:

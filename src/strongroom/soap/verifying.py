@@ -27,6 +27,7 @@ from strongroom.soap.faults import SoapFault
 from strongroom.soap.reading import Element
 from strongroom.soap.security import (
     MAX_LIFE_SECONDS,
+    MAX_SKEW_SECONDS,
     Level,
     Policy,
     failed_authentication,
@@ -83,11 +84,13 @@ def verify(envelope: Envelope, policy: Policy) -> Verified:
     return verified
 
 
-def verify_answer(envelope: Envelope, policy: Policy, request_id: str) -> Verified:
-    """Verify an answer to the message of ours with this wsa:MessageID, by its partner's policy. Raise SoapFault."""
+def verify_answer(envelope: Envelope, policy: Policy, request_id: str, now: datetime) -> Verified:
+    """Verify an answer, just come, to the message of ours with this wsa:MessageID, by its partner's policy. Raise SoapFault."""
     verified = _verify(envelope, policy)
     if envelope.addressing.relates_to != request_id:
         raise failed_check("The answer does not say, signed, that it is to this request")
+    if not verified.created - timedelta(seconds=MAX_SKEW_SECONDS) <= now < verified.expires:
+        raise message_expired()
     return verified
 
 

@@ -1,8 +1,9 @@
 /* Enrols one card as a bank's C program does whose messages are signed: gSOAP's wsse plugin over mutual TLS, SHA-512 in both directions.
    Arguments: URL, token, BankId, CardPan, certificate, key, both in one file, authorities (all PEM), and what to do: `sign`, `sha256`,
-   `digest` (add a UsernameToken with PasswordDigest), `spoil` (change our answer on its way in, which the plugin must notice). */
+   `digest` (add a UsernameToken with PasswordDigest), `addressed` (sign addressing headers too), `spoil` (change our answer on its way in, which the plugin must notice). */
 #include "soapH.h"
 #include "SafeTokenBinding.nsmap"
+#include "wsaapi.h"
 #include "wsseapi.h"
 
 static char *text(const char *value) { return (char *)value; }
@@ -59,6 +60,11 @@ int main(int argc, char **argv)
   card.RegistrationChannel = 9;
   add.request = &card;
   soap_wsse_add_Timestamp(soap, "Time", 300);
+  if (!strcmp(argv[9], "addressed")) {
+    soap_register_plugin(soap, soap_wsa);
+    soap_wsa_request(soap, soap_wsa_rand_uuid(soap), argv[1], "http://services.interswitchng.com/AddCardHolder");
+    soap_wsse_set_wsu_id(soap, "wsa5:To wsa5:Action wsa5:MessageID wsa5:ReplyTo");
+  }
   if (!strcmp(argv[9], "digest"))
     soap_wsse_add_UsernameTokenDigest(soap, "User", "host", "secret");
   soap_wsse_add_BinarySecurityTokenX509(soap, "X509Token", certificate);

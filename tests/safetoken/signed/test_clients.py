@@ -19,7 +19,8 @@ from tests.safetoken.test_foreign_clients import CLIENTS, run
 
 G = Path("/usr/share/gsoap")
 _JARS = ":".join(f"/usr/share/java/{name}.jar" for name in ("wss4j", "xmlsec", "commons-logging", "slf4j-api", "slf4j-nop"))
-PLUGINS = [str(G / "plugin" / f"{name}.c") for name in ("wsseapi", "smdevp", "mecevp", "threads")]
+PLUGINS = [str(G / "plugin" / f"{name}.c") for name in ("wsseapi", "smdevp", "mecevp", "wsaapi", "threads")]
+_ADDRESSING = ("MessageID", "RelatesTo", "From", "ReplyTo", "FaultTo", "To", "Action")
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +29,8 @@ def gsoap_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gsoap-wsse")
     (folder / "safetoken.wsdl").write_text(write_wsdl("https://localhost"))
     run(["wsdl2h", "-c", "-o", "stub.h", "safetoken.wsdl"], folder)
-    (folder / "signing.h").write_text('#import "wsse.h"\n' + (folder / "stub.h").read_text())
+    headers = "".join(f"//gsoap ns1 service method-header-part: AddCardHolder wsa5__{name}\n" for name in _ADDRESSING)
+    (folder / "signing.h").write_text(f'#import "wsa5.h"\n#import "wsse.h"\n{(folder / "stub.h").read_text()}{headers}')
     run(["soapcpp2", "-c", "-a", "-C", "-L", "-x", f"-I{G}/import:{G}", "signing.h"], folder)
     flags = ["-O0", "-w", "-DWITH_OPENSSL", "-DWITH_DOM", "-I.", f"-I{G}/plugin", f"-I{G}"]
     sources = [str(CLIENTS / "signing.c"), "soapC.c", "soapClient.c", *PLUGINS, str(G / "custom" / "struct_timeval.c")]
@@ -53,6 +55,11 @@ def call_gsoap(program: Path, signing: SigningBank, what: str = "sign") -> str:
 async def test_gsoap_signs_the_body_with_sha512_and_verifies_our_answer(signing: SigningBank, gsoap_client: Path):
     assert call_gsoap(gsoap_client, signing) == "90000|"
     assert "FailedCheck" in call_gsoap(gsoap_client, signing, "spoil")  # gSOAP's own fault: it does look at our signature
+
+
+@pytest.mark.needs("soapcpp2")
+async def test_gsoap_signs_its_addressing_headers_and_verifies_ours(signing: SigningBank, gsoap_client: Path):
+    assert call_gsoap(gsoap_client, signing, "addressed") == "90000|"
 
 
 @pytest.mark.needs("soapcpp2")
