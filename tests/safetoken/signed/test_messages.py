@@ -18,6 +18,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from strongroom.kit.db import Database as KitDatabase
 from strongroom.kit.edge import Edge
 from strongroom.safetoken.store import replays
+from strongroom.soap.addressing import Wsa, write_addressing
+from strongroom.soap.envelopes import parse
+from strongroom.soap.faults import Version
+from strongroom.soap.security import Level, Policy, Signer
+from strongroom.soap.signing import sign
+from strongroom.soap.verifying import verify_answer
 from strongroom.wiring import WORKER_ROLE, House
 from tests.conftest import Database
 from tests.safetoken.authorities import Identity
@@ -60,6 +66,20 @@ async def test_addressing_headers_are_signed_and_answered(signing: SigningBank):
     assert said(answer) == "90000"
     assert is_signed(signing.served, answer)
     assert "AddCardHolderResponse</a:Action>" in answer.text
+
+
+@pytest.mark.parametrize("level", [Level.TIMESTAMP, Level.BODY])
+async def test_what_we_sign_ourselves_as_a_source_is_answered_and_the_answer_holds(
+    served: Served, bank: Bank, signer: Identity, level: Level
+):
+    async with open_signing(served, bank, signer, caller_security=level.value) as signing:
+        blocks = write_addressing(Wsa.V2005, f"{SERVICES}AddCardHolder", message_id="urn:uuid:1", to=f"{served.tls_url}{PATH}")
+        ours = Signer(signer.certificate, signer.key)
+        text = sign(Version.SOAP_11, enrolment(signing.members()), blocks, ours, datetime.now(UTC), level)
+        answer = await signing.send(text)
+    assert said(answer) == "90000"
+    policy = Policy(level, frozenset({bytes.fromhex(served.identity.hash)}))
+    assert verify_answer(parse(answer.content), policy, "urn:uuid:1", datetime.now(UTC))
 
 
 # What is refused. Each spoils one thing about a message that would have been answered.
