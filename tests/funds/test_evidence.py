@@ -125,6 +125,8 @@ async def test_an_answer_that_was_changed_or_is_about_another_payment_proves_not
         ({"crit": []}, "crit does not list"),
         ({"http://openbanking.org.uk/iss": 7}, "bears no name"),
         ({"http://openbanking.org.uk/iat": "now"}, "time is missing"),
+        ({"http://openbanking.org.uk/iat": 1e300}, "time is missing"),
+        ({"http://openbanking.org.uk/iat": float("nan")}, "time is missing"),
         ({"b64": False}, "RFC 7797"),
         ({"x5c": []}, "names that do not belong"),
     ],

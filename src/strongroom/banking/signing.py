@@ -34,6 +34,7 @@ LEEWAY_SECONDS = 30
 REQUEST_LIFETIME_SECONDS = 1800  # FAPI allows an hour; the customer leaves at once
 ASSERTION_LIFETIME_SECONDS = 300
 MAX_TOKEN_CHARACTERS = 16_384
+_YEAR_10000 = 253_402_300_800  # seconds since 1970; no infinity gets past it, and no NaN, which compares as nothing
 
 PublicKey: TypeAlias = RSAKey | ECKey
 Claims: TypeAlias = dict[str, Any]
@@ -176,7 +177,7 @@ def _read_detached_header(signature: str) -> tuple[str, SignedBy]:
     if not header.keys() <= DETACHED_HEADERS:
         raise Untrusted("the header has names that do not belong there")
     signed_at, organisation, anchor = header.get(OB_IAT), header.get(OB_ISS), header.get(OB_TAN)
-    if isinstance(signed_at, bool) or not isinstance(signed_at, int | float) or signed_at <= 0:
+    if isinstance(signed_at, bool) or not isinstance(signed_at, int | float) or not 0 < signed_at < _YEAR_10000:
         raise Untrusted("the signature's time is missing")
     if not isinstance(organisation, str) or not isinstance(anchor, str):
         raise Untrusted("the signature bears no name")
