@@ -12,7 +12,7 @@ import msgspec
 from cyclopts import App, Parameter
 
 from strongroom.banking.evidence import EvidenceFile, EvidenceUnreadable, Judged, judge, read_file, thumbprints
-from strongroom.commands.desk import open_desk, operator, say, show_time
+from strongroom.commands.desk import FirmOption, open_desk, operator, say, show_time
 from strongroom.commands.failure import Failed
 from strongroom.funds.customers import Customers
 from strongroom.funds.evidence import PaymentEvidence
@@ -41,7 +41,7 @@ async def evidence(
     payment: str,
     *,
     output: Annotated[Path | None, Parameter(help="Write the file here; it must not exist. Without it: to standard output")] = None,
-    firm: Annotated[str | None, Parameter(help="The firm (frm-…); needed when there are several")] = None,
+    firm: FirmOption = None,
 ) -> None:
     """Give what the bank signed about a payment (pay-…), as a file that anybody can check. Take care: it names the payer."""
     async with open_desk() as desk:

@@ -9,6 +9,9 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from strongroom.access.firms import Firms, list_firms
 from strongroom.access.issuers import Issuers
@@ -21,6 +24,7 @@ from strongroom.kit.db import Database
 from strongroom.kit.vault import Vault
 from strongroom.settings import Settings, load_settings
 
+FirmOption = Annotated[str | None, Parameter(name="--firm", help="The firm; needed only where there are several")]
 APP_ROLE = "strongroom_app"
 WORKER_ROLE = "strongroom_worker"
 _COLUMN_GAP = "  "

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from strongroom.access.staff import Staff
-from strongroom.commands.desk import Desk, ask_member, open_desk, say, say_fields, say_table, show_time
+from strongroom.commands.desk import Desk, FirmOption, ask_member, open_desk, say, say_fields, say_table, show_time
 from strongroom.commands.failure import Failed
 from strongroom.funds.customers import Customers
 from strongroom.funds.findings import Findings
@@ -18,7 +18,6 @@ from strongroom.kit.money import show_pounds
 from strongroom.webhooks.events import Events
 
 app = App(name="payments", help="Say what became of payments where the bank cannot or does not tell. Takes two people.")
-FirmOption = Annotated[str | None, Parameter(name="--firm", help="The firm; needed only where there are several")]
 
 
 @app.command(name="list")

@@ -8,13 +8,12 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from strongroom.access.staff import Staff
-from strongroom.commands.desk import ask_member, open_desk, say, say_fields, say_table, show_time
+from strongroom.commands.desk import FirmOption, ask_member, open_desk, say, say_fields, say_table, show_time
 from strongroom.commands.failure import Failed
 from strongroom.funds.model import AccountKind
 from strongroom.funds.receiving import NewReceivingAccount, ReceivingAccounts
 
 app = App(name="receiving-accounts", help="Manage the accounts that money is paid into. Every change asks who you are.")
-FirmOption = Annotated[str | None, Parameter(name="--firm", help="The firm; needed only where there are several")]
 _NAME_MAX = 40  # what Faster Payments carry
 
 

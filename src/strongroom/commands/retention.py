@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from strongroom.access.sessions import Sessions
-from strongroom.commands.desk import Desk, open_desk, operator, say
+from strongroom.commands.desk import Desk, FirmOption, open_desk, operator, say
 from strongroom.funds.retention import Retention
 from strongroom.kit.db import Database
 
 app = App(name="retention", help="Erase people when their time is over, or when they ask and the law allows it; legal holds.")
-FirmOption = Annotated[str | None, Parameter(name="--firm", help="The firm; needed only where there are several")]
 _SHOWN_AT_MOST = 10_000
 
 
