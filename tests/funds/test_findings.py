@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 
 from strongroom.banking.port import BankSilent, BankUnavailable, ConsentReport, ConsentStatus, PaymentStatus
+from strongroom.commands.reviews import REASONS
 from strongroom.funds.errors import FindingOpen, PaymentAlreadyStarted, RequestFrozen, SamePerson, TooNew
 from strongroom.funds.findings import Findings
-from strongroom.funds.model import FindingKind
+from strongroom.funds.model import FindingKind, ReviewReason
 from strongroom.funds.reviews import Reviews
 from strongroom.kit.errors import Conflict, Invalid, NotFound
 from tests.faults.till import Till, open_till
@@ -256,6 +258,11 @@ async def test_a_review_is_resolved_once_with_a_note_that_is_sealed(till: Till, 
     row = await till.owner.fetchrow("SELECT resolved_by, note_sealed FROM reviews")
     assert row["resolved_by"] == "staff:stf-avery"
     assert b"statement" not in row["note_sealed"]
+
+
+async def test_every_reason_that_the_database_knows_is_told_to_people(till: Till) -> None:
+    check = await till.owner.fetchval("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'reviews_reason_check'")
+    assert set(re.findall(r"'(\w+)'", check)) == set(ReviewReason) == REASONS.keys()
 
 
 async def test_a_request_that_was_not_recognised_can_be_released(till: Till, reviews: Reviews) -> None:

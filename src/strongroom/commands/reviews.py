@@ -7,17 +7,18 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from strongroom.access.staff import Staff
-from strongroom.commands.desk import ask_member, open_desk, say, say_table, show_time
+from strongroom.commands.desk import FirmOption, ask_member, open_desk, say, say_table, show_time
+from strongroom.funds.model import ReviewReason
 from strongroom.funds.reviews import Reviews
 
 app = App(name="reviews", help="See and resolve what a firm's people must judge: strange payers, names that differ, and the like.")
-FirmOption = Annotated[str | None, Parameter(name="--firm", help="The firm; needed only where there are several")]
-_REASONS = {
-    "third_party_payer": "the payer's name is not the customer's: check where the money comes from",
-    "unknown_payer": "the bank did not say who paid: check where the money comes from",
-    "name_mismatch": "the shared account is not in the customer's name, or the bank gave none",
-    "unrecognised": "the customer does not recognise the request: speak to them; it is frozen",
-    "unconfirmed": "the bank cannot tell what became of the payment: strongroom payments list",
+REASONS = {
+    ReviewReason.THIRD_PARTY_PAYER: "the payer's name is not the customer's: check where the money comes from",
+    ReviewReason.UNKNOWN_PAYER: "the bank did not say who paid: check where the money comes from",
+    ReviewReason.NAME_MISMATCH: "the shared account is not in the customer's name, or the bank gave none",
+    ReviewReason.UNRECOGNISED: "the customer does not recognise the request: speak to them; it is frozen",
+    ReviewReason.UNCONFIRMED: "the bank cannot tell what became of the payment: strongroom payments list",
+    ReviewReason.PARTLY_PAID: "its time is over and a part of it is paid: ask the customer for the rest, or settle what was paid",
 }
 
 
@@ -29,7 +30,7 @@ async def list_open(*, firm: FirmOption = None) -> None:
         found = await Reviews(desk.db, desk.vault).list_open(known.id)
     say_table(
         ("review", "request", "since", "why"),
-        [(one.id, one.subject_id, show_time(one.created_at), _REASONS[one.reason]) for one in found],
+        [(one.id, one.subject_id, show_time(one.created_at), REASONS[one.reason]) for one in found],
     )
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from strongroom.access.firms import Firms
 from strongroom.funds.authentications import Authentications
 from strongroom.funds.errors import RequestEnded, ShareLive
-from strongroom.funds.model import AccountRequest, Actor, AuditTag, Page, Share
+from strongroom.funds.model import AccountRequest, Actor, AuditTag, Page, ReviewReason, Share
 from strongroom.funds.notices import Notices
 from strongroom.funds.requests import CreatedRequest, asked_customers, invite, open_case
 from strongroom.funds.results import Results
@@ -150,7 +150,7 @@ class AccountRequests:
                 raise NotFound
             await self._close_shares(tx, request)
             if await store.freeze(tx, firm_id, request_id, NOT_RECOGNISED, _NOT_RECOGNISED_MESSAGE):
-                await review_store.open_review(tx, firm_id, new_id("rev"), request_id, "unrecognised")
+                await review_store.open_review(tx, firm_id, new_id("rev"), request_id, ReviewReason.UNRECOGNISED)
                 await audit.record(tx, firm_id, f"customer:{customer_id}", AuditTag.UNRECOGNISED, request_id)
                 await self._moves.tell(tx, firm_id, request_id, EventType.CUSTOMER_ACCOUNT_REQUEST_DECLINED)
 

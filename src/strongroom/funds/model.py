@@ -335,6 +335,17 @@ class Finding:
     created_at: datetime
 
 
+class ReviewReason(StrEnum):
+    """Why a firm's staff must look at something."""
+
+    THIRD_PARTY_PAYER = "third_party_payer"
+    UNKNOWN_PAYER = "unknown_payer"
+    NAME_MISMATCH = "name_mismatch"
+    UNRECOGNISED = "unrecognised"
+    UNCONFIRMED = "unconfirmed"
+    PARTLY_PAID = "partly_paid"
+
+
 @dataclass(frozen=True, slots=True)
 class Review:
     """Something that the firm's staff must look at; `subject_id` is the request it is about."""
@@ -342,7 +353,7 @@ class Review:
     firm_id: str
     id: str
     subject_id: str
-    reason: str
+    reason: ReviewReason
     created_at: datetime
 
 

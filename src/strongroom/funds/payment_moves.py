@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from strongroom.funds.model import FAILURE_MESSAGES, AuditTag, Failure, Payment
+from strongroom.funds.model import FAILURE_MESSAGES, AuditTag, Failure, Payment, ReviewReason
 from strongroom.funds.results import Results, as_mapping
 from strongroom.funds.states import (
     CREDIT_REQUEST,
@@ -127,7 +127,7 @@ class PaymentMoves:
             {"before": moved.before, "after": moved.after} | ({"failure": str(failure)} if failure else {}),
         )
         if moved.before is PaymentState.UNCONFIRMED:
-            await review_store.close_review(tx, payment.firm_id, payment.request_id, "unconfirmed", resolved_by=actor)
+            await review_store.close_review(tx, payment.firm_id, payment.request_id, ReviewReason.UNCONFIRMED, resolved_by=actor)
         if event_type := _event_type(moved.after, request_event):
             data = await self._results.credit_request(tx, payment.firm_id, payment.request_id)
             await self._events.publish(tx, payment.firm_id, event_type, payment.request_id, as_mapping(data))

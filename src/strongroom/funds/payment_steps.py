@@ -27,7 +27,7 @@ from strongroom.banking.port import (
 from strongroom.banking.registry import Registry
 from strongroom.funds.customers import Customers
 from strongroom.funds.evidence import PaymentEvidence
-from strongroom.funds.model import Failure, Payer, Payment, failure_for
+from strongroom.funds.model import Failure, Payer, Payment, ReviewReason, failure_for
 from strongroom.funds.names import find_third_party
 from strongroom.funds.payment_moves import PaymentMoves
 from strongroom.funds.states import PAYMENT, PaymentEvent, PaymentState
@@ -333,7 +333,7 @@ class PaymentSteps:
             third_party_payer=verdict,
         )
         if report.status in {PaymentStatus.EXECUTED, PaymentStatus.CREDITED} and verdict != "no":
-            reason = "third_party_payer" if verdict == "yes" else "unknown_payer"
+            reason = ReviewReason.THIRD_PARTY_PAYER if verdict == "yes" else ReviewReason.UNKNOWN_PAYER
             await review_store.open_review(tx, payment.firm_id, new_id("rev"), payment.request_id, reason)
 
     async def _give_up(self, payment: Payment) -> None:
@@ -346,7 +346,7 @@ class PaymentSteps:
         async with self._db.transaction(payment.firm_id) as tx:
             if await self._moves.move(tx, payment, PaymentEvent.BANK_SILENT):
                 await store.set_due(tx, payment.firm_id, payment.id, state=PaymentState.UNCONFIRMED, in_seconds=_HOUR_SECONDS)
-                await review_store.open_review(tx, payment.firm_id, new_id("rev"), payment.request_id, "unconfirmed")
+                await review_store.open_review(tx, payment.firm_id, new_id("rev"), payment.request_id, ReviewReason.UNCONFIRMED)
 
     async def _end(self, payment: Payment, event: PaymentEvent, failure: Failure, *, state: PaymentState | None = None) -> None:
         """End an attempt from which no debit can follow."""

@@ -12,7 +12,7 @@ from strongroom.access.firms import Firms
 from strongroom.funds.authentications import Authentications
 from strongroom.funds.customers import Customers
 from strongroom.funds.errors import AmountTooLarge, CaseClosed, NoReceivingAccount, PartlyPaid, PaymentLive, RequestEnded
-from strongroom.funds.model import Actor, AuditTag, Case, CreditRequest, Failure, Page, Purpose
+from strongroom.funds.model import Actor, AuditTag, Case, CreditRequest, Failure, Page, Purpose, ReviewReason
 from strongroom.funds.notices import Notices
 from strongroom.funds.payment_moves import PaymentMoves
 from strongroom.funds.receiving import CLIENT_MONEY, ReceivingAccounts
@@ -193,7 +193,7 @@ class CreditRequests:
                 raise NotFound
             await self._close_live_payment(tx, request)
             if await store.freeze(tx, firm_id, request_id):
-                await review_store.open_review(tx, firm_id, new_id("rev"), request_id, "unrecognised")
+                await review_store.open_review(tx, firm_id, new_id("rev"), request_id, ReviewReason.UNRECOGNISED)
                 await audit.record(tx, firm_id, f"customer:{customer_id}", AuditTag.UNRECOGNISED, request_id)
                 await self._tell(tx, firm_id, request_id, EventType.CREDIT_REQUEST_PAYMENT_FAILED)
 
@@ -201,7 +201,7 @@ class CreditRequests:
         """End requests whose time is over; return how many. Of partly paid ones, which go on, the firm is told by a review."""
         async with self._db.transaction() as tx:
             for row in await store.claim_overdue_parts(tx, 50):
-                await review_store.open_review(tx, row["firm_id"], new_id("rev"), row["id"], "partly_paid")
+                await review_store.open_review(tx, row["firm_id"], new_id("rev"), row["id"], ReviewReason.PARTLY_PAID)
             rows = await store.claim_expired(tx, 50)
         for row in rows:
             async with self._db.transaction(row["firm_id"]) as tx:

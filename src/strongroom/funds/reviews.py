@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from strongroom.access.model import StaffMember
-from strongroom.funds.model import AuditTag, Review
+from strongroom.funds.model import AuditTag, Review, ReviewReason
 from strongroom.funds.store import requests as request_store
 from strongroom.funds.store import reviews as store
 from strongroom.funds.store import shares as share_store
@@ -14,7 +14,6 @@ from strongroom.kit.vault import Vault
 
 MAX_NOTE_CHARACTERS = 500
 MAX_LISTED = 500
-UNRECOGNISED, UNCONFIRMED = "unrecognised", "unconfirmed"
 
 
 class Reviews:
@@ -28,7 +27,7 @@ class Reviews:
         """Return what waits for somebody, oldest first, at most 500."""
         async with self._db.transaction(firm_id) as tx:
             rows = await store.open_reviews(tx, firm_id, MAX_LISTED)
-        return [Review(firm_id, row["id"], row["subject_id"], row["reason"], row["created_at"]) for row in rows]
+        return [Review(firm_id, row["id"], row["subject_id"], ReviewReason(row["reason"]), row["created_at"]) for row in rows]
 
     async def resolve(self, member: StaffMember, review_id: str, note: str, *, release: bool = False) -> None:
         """Say what came of a review. `release` lets a request go on that its customer had not recognised.
@@ -43,9 +42,9 @@ class Reviews:
             row = await store.resolve(tx, member.firm_id, review_id, resolved_by=member.actor, note_sealed=sealed)
             if row is None:
                 raise NotFound
-            if row["reason"] == UNCONFIRMED:
+            if row["reason"] == ReviewReason.UNCONFIRMED:
                 raise Conflict("Two people say what became of the payment: strongroom payments propose")
-            if release and row["reason"] != UNRECOGNISED:
+            if release and row["reason"] != ReviewReason.UNRECOGNISED:
                 raise Conflict("Only a request that its customer did not recognise can be released")
             if release:
                 for store_of in (request_store, share_store):  # the id is of one kind of request or of the other

@@ -14,7 +14,7 @@ import msgspec
 
 from strongroom.funds.customers import Customers
 from strongroom.funds.errors import RequestFrozen
-from strongroom.funds.model import FAILURE_MESSAGES, AccountRequest, AuditTag, Failure, Share, SharedDetails
+from strongroom.funds.model import FAILURE_MESSAGES, AccountRequest, AuditTag, Failure, ReviewReason, Share, SharedDetails
 from strongroom.funds.names import match_names
 from strongroom.funds.results import Results, as_mapping
 from strongroom.funds.share_seals import ShareSeals
@@ -109,7 +109,7 @@ class ShareMoves:
         }
         moved = await self.move(tx, share, event, sets=sets)
         if moved is not None and match.review_required:
-            await review_store.open_review(tx, share.firm_id, new_id("rev"), share.request_id, "name_mismatch")
+            await review_store.open_review(tx, share.firm_id, new_id("rev"), share.request_id, ReviewReason.NAME_MISMATCH)
         return moved
 
     async def offer(self, tx: Tx, share: Share, sealed: Mapping[str, bytes]) -> Moved[ShareState] | None:

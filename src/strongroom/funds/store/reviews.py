@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncpg
 
+from strongroom.funds.model import ReviewReason
 from strongroom.kit.db import Tx
 
 
-async def open_review(tx: Tx, firm_id: str, review_id: str, subject_id: str, reason: str) -> bool:
+async def open_review(tx: Tx, firm_id: str, review_id: str, subject_id: str, reason: ReviewReason) -> bool:
     """Open a review for the firm's staff unless the same one is open."""
     tag = await tx.execute(
         """INSERT INTO reviews (firm_id, id, subject_id, reason) VALUES ($1, $2, $3, $4)
@@ -17,7 +18,7 @@ async def open_review(tx: Tx, firm_id: str, review_id: str, subject_id: str, rea
     return tag == "INSERT 0 1"
 
 
-async def close_review(tx: Tx, firm_id: str, subject_id: str, reason: str, *, resolved_by: str) -> None:
+async def close_review(tx: Tx, firm_id: str, subject_id: str, reason: ReviewReason, *, resolved_by: str) -> None:
     """End a review whose question has been answered otherwise."""
     await tx.execute(
         """UPDATE reviews SET resolved_at = app_now(), resolved_by = $4
