@@ -382,6 +382,23 @@ CREATE TABLE public.message_replays (
     expires_at timestamp with time zone NOT NULL
 );
 ALTER TABLE ONLY public.message_replays FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.message_sequences (
+    issuer_id text NOT NULL,
+    id text NOT NULL,
+    caller_id text NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    version text NOT NULL,
+    opening_hash bytea,
+    answers_id text,
+    last_number bigint DEFAULT 0 NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    CONSTRAINT message_sequences_last_number_check CHECK ((last_number >= 0)),
+    CONSTRAINT message_sequences_state_check CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text, 'terminated'::text]))),
+    CONSTRAINT message_sequences_version_check CHECK ((version = ANY (ARRAY['1.0'::text, '1.1'::text])))
+);
+ALTER TABLE ONLY public.message_sequences FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.message_texts (
     tenant_id text NOT NULL,
     template text NOT NULL,
@@ -631,6 +648,16 @@ CREATE TABLE public.schema_migrations (
     digest text NOT NULL,
     applied_at timestamp with time zone DEFAULT now() NOT NULL
 );
+CREATE TABLE public.sequence_messages (
+    issuer_id text NOT NULL,
+    sequence_id text NOT NULL,
+    number bigint NOT NULL,
+    message_hash bytea NOT NULL,
+    answer_sealed bytea,
+    created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    CONSTRAINT sequence_messages_number_check CHECK ((number > 0))
+);
+ALTER TABLE ONLY public.sequence_messages FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.shares (
     firm_id text NOT NULL,
     id text NOT NULL,
@@ -865,6 +892,8 @@ ALTER TABLE ONLY public.message_receipts
     ADD CONSTRAINT message_receipts_pkey PRIMARY KEY (gateway, provider_id, receipt);
 ALTER TABLE ONLY public.message_replays
     ADD CONSTRAINT message_replays_pkey PRIMARY KEY (issuer_id, message_hash);
+ALTER TABLE ONLY public.message_sequences
+    ADD CONSTRAINT message_sequences_pkey PRIMARY KEY (issuer_id, id);
 ALTER TABLE ONLY public.message_texts
     ADD CONSTRAINT message_texts_pkey PRIMARY KEY (tenant_id, template);
 ALTER TABLE ONLY public.messages
@@ -895,6 +924,8 @@ ALTER TABLE ONLY public.reviews
     ADD CONSTRAINT reviews_pkey PRIMARY KEY (firm_id, id);
 ALTER TABLE ONLY public.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (number);
+ALTER TABLE ONLY public.sequence_messages
+    ADD CONSTRAINT sequence_messages_pkey PRIMARY KEY (issuer_id, sequence_id, number);
 ALTER TABLE ONLY public.shares
     ADD CONSTRAINT shares_pkey PRIMARY KEY (firm_id, id);
 ALTER TABLE ONLY public.signing_keys
@@ -948,6 +979,11 @@ CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (cre
 CREATE INDEX issuer_card_ranges_by_issuer ON public.issuer_card_ranges USING btree (issuer_id);
 CREATE INDEX issuer_hubs_by_issuer ON public.issuer_hubs USING btree (issuer_id);
 CREATE INDEX message_replays_over ON public.message_replays USING btree (expires_at);
+CREATE UNIQUE INDEX message_sequences_answers ON public.message_sequences USING btree (issuer_id, caller_id, answers_id) WHERE (state = 'open'::text);
+CREATE INDEX message_sequences_open ON public.message_sequences USING btree (issuer_id, caller_id) WHERE (state = 'open'::text);
+CREATE INDEX message_sequences_over ON public.message_sequences USING btree (expires_at);
+CREATE INDEX message_sequences_terminated ON public.message_sequences USING btree (changed_at) WHERE (state = 'terminated'::text);
+CREATE UNIQUE INDEX message_sequences_unused ON public.message_sequences USING btree (issuer_id, caller_id, opening_hash) WHERE ((state = 'open'::text) AND (last_number = 0));
 CREATE INDEX messages_by_age ON public.messages USING btree (created_at);
 CREATE UNIQUE INDEX messages_by_key ON public.messages USING btree (tenant_id, key_hash);
 CREATE INDEX messages_by_provider ON public.messages USING btree (gateway, provider_id) WHERE (provider_id IS NOT NULL);
@@ -1016,6 +1052,8 @@ ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_firm_id_request_id_fkey FOREIGN KEY (firm_id, request_id) REFERENCES public.credit_requests(firm_id, id);
 ALTER TABLE ONLY public.portal_session_records
     ADD CONSTRAINT portal_session_records_session_hash_fkey FOREIGN KEY (session_hash) REFERENCES public.portal_sessions(session_hash) ON DELETE CASCADE;
+ALTER TABLE ONLY public.sequence_messages
+    ADD CONSTRAINT sequence_messages_issuer_id_sequence_id_fkey FOREIGN KEY (issuer_id, sequence_id) REFERENCES public.message_sequences(issuer_id, id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.shares
     ADD CONSTRAINT shares_firm_id_customer_id_fkey FOREIGN KEY (firm_id, customer_id) REFERENCES public.customers(firm_id, id);
 ALTER TABLE ONLY public.shares
@@ -1045,6 +1083,7 @@ ALTER TABLE public.login_grants ENABLE ROW LEVEL SECURITY;
 CREATE POLICY merchant ON public.purchases FOR SELECT USING ((merchant_id = public.app_tenant()));
 ALTER TABLE public.merchants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.message_replays ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.message_sequences ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.message_texts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.otp_tokens ENABLE ROW LEVEL SECURITY;
@@ -1055,6 +1094,7 @@ ALTER TABLE public.purchase_references ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.purchases ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.receiving_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.reviews ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.sequence_messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.shares ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.signing_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.staff_members ENABLE ROW LEVEL SECURITY;
@@ -1082,6 +1122,7 @@ CREATE POLICY tenant ON public.issuers USING ((issuer_id = public.app_tenant()))
 CREATE POLICY tenant ON public.login_grants USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.merchants USING ((merchant_id = public.app_tenant())) WITH CHECK ((merchant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.message_replays USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
+CREATE POLICY tenant ON public.message_sequences USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
 CREATE POLICY tenant ON public.message_texts USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.messages USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.otp_tokens USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
@@ -1092,6 +1133,7 @@ CREATE POLICY tenant ON public.purchase_references USING ((tenant_id = public.ap
 CREATE POLICY tenant ON public.purchases USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
 CREATE POLICY tenant ON public.receiving_accounts USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.reviews USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
+CREATE POLICY tenant ON public.sequence_messages USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
 CREATE POLICY tenant ON public.shares USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.signing_keys USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.staff_members USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
@@ -1131,6 +1173,7 @@ CREATE POLICY worker ON public.issuers TO strongroom_worker USING (true) WITH CH
 CREATE POLICY worker ON public.login_grants TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.merchants TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.message_replays TO strongroom_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON public.message_sequences TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.message_texts TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.messages TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.payment_evidence TO strongroom_worker USING (true) WITH CHECK (true);
@@ -1211,6 +1254,8 @@ GRANT INSERT ON TABLE public.message_receipts TO strongroom_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.message_receipts TO strongroom_worker;
 GRANT SELECT,INSERT ON TABLE public.message_replays TO strongroom_app;
 GRANT SELECT,DELETE ON TABLE public.message_replays TO strongroom_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.message_sequences TO strongroom_app;
+GRANT SELECT,DELETE ON TABLE public.message_sequences TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_texts TO strongroom_app;
 GRANT SELECT ON TABLE public.message_texts TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE ON TABLE public.messages TO strongroom_app;
@@ -1237,6 +1282,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.reviews TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.reviews TO strongroom_worker;
 GRANT SELECT ON TABLE public.schema_migrations TO strongroom_app;
 GRANT SELECT ON TABLE public.schema_migrations TO strongroom_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.sequence_messages TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.shares TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.shares TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.signing_keys TO strongroom_app;

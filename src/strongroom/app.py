@@ -41,6 +41,8 @@ from strongroom.safetoken import passport, purchases_api
 from strongroom.safetoken.messages import Messages
 from strongroom.safetoken.operations import CardholderOperations
 from strongroom.safetoken.protection import Protection
+from strongroom.safetoken.reliable import Reliability
+from strongroom.safetoken.sequences import Sequences
 from strongroom.settings import Settings, SettingsError
 from strongroom.webhooks import api as webhook_api
 from strongroom.wiring import House, build
@@ -140,7 +142,9 @@ def _state(house: House, pages: Pages) -> dict[str, Any]:
 
 def _safetoken(house: House) -> safetoken_api.SafeTokenApi:
     operations = CardholderOperations(house.db, house.issuers, house.cardholders)
-    messages = Messages(safetoken_api.soap_operations(operations), Protection(house.db, house.vault, house.signer))
+    protection = Protection(house.db, house.vault, house.signer)
+    reliability = Reliability(Sequences(house.db, house.vault))
+    messages = Messages(safetoken_api.soap_operations(operations), protection, reliability)
     return safetoken_api.SafeTokenApi(house.settings.base_url, house.issuers, operations, messages)
 
 

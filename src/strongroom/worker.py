@@ -21,7 +21,7 @@ from strongroom.notify import jobs as notify_jobs
 from strongroom.notify.gateways.inbox import InboxGateway
 from strongroom.notify.port import Gateway
 from strongroom.notify.sending import Sender
-from strongroom.safetoken.store import replays
+from strongroom.safetoken.store import replays, sequences
 from strongroom.sca import store as sca_store
 from strongroom.sca.purchasing import jobs as purchase_jobs
 from strongroom.settings import Settings, SettingsError
@@ -59,6 +59,7 @@ def jobs(house: House, sender: Sender, deliveries: Deliveries) -> list[Job]:
                 ("idempotency keys", idempotency.forget_old),
                 ("limits", limits.forget_old),
                 ("signed messages", replays.forget_old),
+                ("message sequences", sequences.forget_old),
                 ("challenges", sca_store.forget_old),
                 ("login grants", login_store.forget_old_grants),
                 ("logins", login_store.forget_old_logins),

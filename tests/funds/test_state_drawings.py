@@ -10,12 +10,13 @@ import pytest
 
 from strongroom.funds import states
 from strongroom.kit.machine import Machine
+from strongroom.safetoken import states as sequence_states
 from strongroom.sca.cardholding import states as cardholder_states
 from strongroom.sca.devices import states as device_states
 from strongroom.sca.purchasing import states as purchase_states
 
 FOLDER = Path(__file__).parents[2] / "docs" / "states"
-MODULES = (states, purchase_states, cardholder_states, device_states)
+MODULES = (states, sequence_states, purchase_states, cardholder_states, device_states)
 MACHINES = {name: value for module in MODULES for name, value in vars(module).items() if isinstance(value, Machine)}
 
 

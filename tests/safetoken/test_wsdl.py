@@ -17,7 +17,11 @@ from tests.safetoken.conftest import BASE as BASE_URL
 from tests.safetoken.conftest import Bank
 
 PRINTED_BASE = "https://saturn.interswitchng.com"
-KEPT = {"safetoken.wsdl": write_wsdl(PRINTED_BASE), "safetoken-issuer.wsdl": write_issuer_wsdl(PRINTED_BASE)}
+KEPT = {
+    "safetoken.wsdl": write_wsdl(PRINTED_BASE),
+    "safetoken-reliable.wsdl": write_wsdl(PRINTED_BASE, is_reliable=True),
+    "safetoken-issuer.wsdl": write_issuer_wsdl(PRINTED_BASE),
+}
 NS = {"xs": "http://www.w3.org/2001/XMLSchema", "wsdl": "http://schemas.xmlsoap.org/wsdl/"}
 
 
@@ -34,6 +38,27 @@ async def test_anybody_may_read_the_wsdl_and_it_names_our_address(bank: Bank, qu
     answer = await bank.http.get(f"/api/v1/safetoken?{query}")
     assert answer.headers["content-type"] == "text/xml; charset=utf-8"
     assert answer.text == write_wsdl(BASE_URL)
+
+
+async def test_the_address_for_sequences_has_a_wsdl_of_its_own_that_differs_by_the_policy_and_the_address(bank: Bank):
+    answer = await bank.http.get("/api/v1/safetoken/reliable?wsdl")
+    assert answer.text == write_wsdl(BASE_URL, is_reliable=True)
+    root, plain = (etree.fromstring(write_wsdl(BASE_URL, is_reliable=which).encode()) for which in (True, False))
+    names = {**NS, "wsp": "http://www.w3.org/ns/ws-policy"}
+    asserted = root.xpath("//*[local-name() = 'RMAssertion']")
+    assert [etree.QName(one).namespace for one in asserted] == [
+        "http://docs.oasis-open.org/ws-rx/wsrmp/200702",
+        "http://schemas.xmlsoap.org/ws/2005/02/rm/policy",
+    ]
+    [reference] = root.xpath("//wsdl:binding/wsp:PolicyReference/@URI", namespaces=names)
+    [policy] = root.xpath("//wsp:Policy[@*]", namespaces=names)
+    assert reference == f"#{policy.get('{http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd}Id')}"
+    for extra in (policy, *root.xpath("//wsp:PolicyReference", namespaces=names)):
+        extra.getparent().remove(extra)
+    for one in (root, plain):
+        [address] = one.xpath("//*[local-name() = 'address']")
+        address.set("location", "")
+    assert etree.tostring(root).split() == etree.tostring(plain).split()
 
 
 @pytest.mark.parametrize("query", ["", "?wsdl=1", "?xsd"])

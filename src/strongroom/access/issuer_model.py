@@ -48,6 +48,13 @@ class CallerSecurity(StrEnum):
     BODY = "body"
 
 
+class CallerReliability(StrEnum):
+    """Whether its own software's SOAP messages must come in a sequence of WS-ReliableMessaging."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
 class ReliableVersion(StrEnum):
     """Which WS-ReliableMessaging a remote issuer is spoken to in."""
 
@@ -115,6 +122,10 @@ class IssuerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             "timestamp (with Action and To); body"
         ),
     ] = CallerSecurity.OFF
+    caller_reliability: Annotated[
+        CallerReliability,
+        Meta(description="Whether its own software's messages must come in a sequence of WS-ReliableMessaging: optional, required"),
+    ] = CallerReliability.OPTIONAL
     caller_signer_hashes: Annotated[
         tuple[CertificateHash, ...],
         Meta(max_length=_MAX_PINNED, description="SHA-256 of the certificates that may sign its own software's messages"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from litestar import Request, Response, get, post
@@ -13,19 +14,20 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import RawBody
 
 from strongroom.access.guard import ENCODED_PAIR, caller_of
-from strongroom.access.issuer_model import CallerSecurity, Issuer
+from strongroom.access.issuer_model import CallerReliability, CallerSecurity, Issuer
 from strongroom.access.issuers import Issuers
-from strongroom.access.model import Caller, Scope
+from strongroom.access.model import Scope
+from strongroom.kit.db import Tx
 from strongroom.kit.errors import Forbidden, NotFound
 from strongroom.safetoken.codes import INVALID_DATA
 from strongroom.safetoken.enrolment import join_faults
 from strongroom.safetoken.errors import answer_rest, rest_errors
-from strongroom.safetoken.exchange import Answer, Operation, Sender
+from strongroom.safetoken.exchange import Answer, Effect, Operation, Sender
 from strongroom.safetoken.exchange import Request as SoapRequest
 from strongroom.safetoken.members import BASE, SERVICES, TECHQUEST, Repeated, read_json_members, read_members
 from strongroom.safetoken.messages import Messages
 from strongroom.safetoken.openapi import document_json
-from strongroom.safetoken.operations import ADD, NAMES, Call, CardholderOperations, ForeignBankId
+from strongroom.safetoken.operations import ADD, NAMES, Call, CardholderOperations, ForeignBankId, answer_with
 from strongroom.safetoken.postman import write_collection
 from strongroom.safetoken.results import Result, write_json, write_xml
 from strongroom.safetoken.wsdl import write_wsdl
@@ -33,6 +35,7 @@ from strongroom.soap.security import Level, Policy
 
 STATE: Final = "safetoken"
 PATH: Final = "/api/v1/safetoken"
+RELIABLE_PATH: Final = f"{PATH}/reliable"
 _XML: Final = "text/xml; charset=utf-8"
 _JSON: Final = re.compile(r"(application|text)/json\b", re.IGNORECASE)
 _LEVELS: Final = {
@@ -41,6 +44,7 @@ _LEVELS: Final = {
     CallerSecurity.TIMESTAMP: Level.TIMESTAMP,
     CallerSecurity.BODY: Level.BODY,
 }
+_READ_BY_ANYBODY: Final = {"public": "the WSDL describes what anybody may read"}
 _GUARDED: Final = {"scope": Scope.SAFETOKEN_ENROL, **ENCODED_PAIR}
 
 _Request = Request[Any, Any, Any]
@@ -66,8 +70,20 @@ def soap_operations(operations: CardholderOperations) -> list[Operation]:
 
         return run
 
+    def prepare(name: str) -> Any:
+        async def look(request: SoapRequest) -> Effect:
+            call = _read_call(name, request)
+            work = partial(answer_with, call) if isinstance(call, Result) else await operations.prepare(call)
+
+            async def effect(tx: Tx) -> str:
+                return write_xml(name, await work(tx))
+
+            return effect
+
+        return look
+
     namespaces = frozenset({SERVICES, BASE, TECHQUEST})
-    return [Operation(name, namespaces, perform(name), f"{SERVICES}{name}Response") for name in NAMES]
+    return [Operation(name, namespaces, perform(name), f"{SERVICES}{name}Response", prepare(name)) for name in NAMES]
 
 
 def answer_foreign(request: _Request, _: ForeignBankId) -> Response[bytes]:
@@ -86,24 +102,28 @@ def answer_too_large(request: _Request, error: RequestEntityTooLarge) -> Respons
 _ERRORS: Final[Any] = {**rest_errors(), ForeignBankId: answer_foreign, RequestEntityTooLarge: answer_too_large}
 
 
-@post(PATH, status_code=200, opt=_GUARDED, exception_handlers=_ERRORS)
+@post([PATH, RELIABLE_PATH], status_code=200, opt=_GUARDED, exception_handlers=_ERRORS)
 async def receive(request: _Request, body: RawBody) -> Response[bytes]:
-    """Enrol a cardholder (`AddCardHolder`), or change, remove or show one: SOAP 1.1 or 1.2, or the same members as JSON."""
-    api, caller = _api(request), caller_of(request)
-    issuer = await api.issuers.get(caller.tenant_id)
+    """Enrol a cardholder (`AddCardHolder`), or change, remove or show one: SOAP 1.1 or 1.2, or the same members as JSON.
+
+    At the second address messages come in sequences of WS-ReliableMessaging only.
+    """
+    api = _api(request)
+    issuer = await api.issuers.get(caller_of(request).tenant_id)
     headers = _headers(request)
-    if _JSON.match(headers.get("content-type", "")):
-        return await _answer_json(api, caller, issuer, headers, body)
+    if _JSON.match(headers.get("content-type", "")) and not _is_reliable(request):
+        return await _answer_json(request, issuer, headers, body)
     return await _answer_soap(api.messages, request, issuer, headers, body)
 
 
-@get(PATH, opt={"public": "the WSDL describes what anybody may read"}, exception_handlers=_ERRORS, sync_to_thread=False)
+@get([PATH, RELIABLE_PATH], opt=_READ_BY_ANYBODY, exception_handlers=_ERRORS, sync_to_thread=False)
 def show_wsdl(request: _Request) -> Response[bytes]:
-    """Return the WSDL, at `?wsdl`."""
+    """Return the WSDL, at `?wsdl`; each address has its own."""
     asked = request.scope["query_string"].lower()
     if asked not in (b"wsdl", b"singlewsdl"):
         raise NotFound("Ask for ?wsdl, or POST a request")
-    return Response(write_wsdl(_api(request).base_url).encode(), headers={"content-type": _XML}, media_type=_XML)
+    text = write_wsdl(_api(request).base_url, is_reliable=_is_reliable(request))
+    return Response(text.encode(), headers={"content-type": _XML}, media_type=_XML)
 
 
 @get(f"{PATH}/postman", opt={"public": "examples of what anybody may read"}, exception_handlers=_ERRORS, sync_to_thread=False)
@@ -133,16 +153,17 @@ def _respond(answer: Answer) -> Response[bytes]:
     return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=answer.headers.get("content-type"))
 
 
-async def _answer_json(
-    api: SafeTokenApi, caller: Caller, issuer: Issuer, headers: Mapping[str, str], body: bytes
-) -> Response[bytes]:
+async def _answer_json(request: _Request, issuer: Issuer, headers: Mapping[str, str], body: bytes) -> Response[bytes]:
     """Answer the members as JSON; which operation is told by SOAPAction, and without one it is the document's."""
     if issuer.settings.caller_security in (CallerSecurity.TIMESTAMP, CallerSecurity.BODY):
         raise Forbidden("This issuer's messages must be signed, which JSON cannot be")
+    if issuer.settings.caller_reliability is CallerReliability.REQUIRED or _is_reliable(request):
+        raise Forbidden("Messages must come in a sequence of WS-ReliableMessaging here, which JSON cannot do")
     name = re.split(r"[/#:]", headers.get("soapaction", "").strip().strip('"'))[-1] or ADD
     if name not in NAMES:
         raise NotFound(f"There is no operation of this name; there are: {', '.join(NAMES)}")
-    result = await api.operations.perform(Call(name, issuer, caller.actor, read_json_members(body)))
+    call = Call(name, issuer, caller_of(request).actor, read_json_members(body))
+    result = await _api(request).operations.perform(call)
     return Response(write_json(result), media_type="application/json")
 
 
@@ -165,7 +186,19 @@ def _sender(request: _Request, issuer: Issuer) -> Sender:
         settings.allow_sha256,
         is_required=settings.caller_security is not CallerSecurity.OPTIONAL,
     )
-    return Sender(issuer.id, caller.client_id, policy, caller.certificate_hash, issuer)
+    return Sender(
+        issuer.id,
+        caller.client_id,
+        policy,
+        caller.certificate_hash,
+        must_be_reliable=settings.caller_reliability is CallerReliability.REQUIRED or _is_reliable(request),
+        address=f"{_api(request).base_url}{request.url.path}",
+        context=issuer,
+    )
+
+
+def _is_reliable(request: _Request) -> bool:
+    return request.url.path == RELIABLE_PATH
 
 
 def _headers(request: _Request) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from strongroom.kit.db import Tx
 from strongroom.soap.envelopes import Envelope
 from strongroom.soap.reading import Element
 from strongroom.soap.security import Policy
@@ -21,6 +22,8 @@ class Sender:
     certificate_hash: bytes | None = (
         None  # SHA-256 of the certificate that mutual TLS proved, if it is the caller's own registered one
     )
+    must_be_reliable: bool = False  # its messages must come in a sequence
+    address: str = ""  # of ours, that it calls
     context: Any = None  # passed on to the operation
 
 
@@ -33,23 +36,31 @@ class Request:
     envelope: Envelope
 
 
+Effect = Callable[[Tx], Awaitable[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: returns the XML of the answer's Body in transactions of its own, and may raise SoapFault or Refusal."""
+    """One operation: returns the XML of the answer's Body in transactions of its own, and may raise SoapFault or Refusal.
+
+    `prepare`, where there is one, returns what does the same within a transaction of the caller's; it is called with none open.
+    """
 
     name: str
     namespaces: frozenset[str]  # that the Body's child may have
     perform: Callable[[Request], Awaitable[str]]
     answer_action: str | None = None  # None: the action of the request and "Response"
+    prepare: Callable[[Request], Awaitable[Effect]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What goes back, before it is put in an envelope."""
+    """What goes back, before it is put in an envelope. `action` is "" for that of a fault; status 202 has no envelope."""
 
     body: str = ""
     action: str | None = None
     status: int = 200
+    headers: tuple[str, ...] = ()  # blocks beside those of addressing
 
 
 @dataclass(frozen=True, slots=True)

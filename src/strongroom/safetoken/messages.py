@@ -5,25 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from strongroom.kit.errors import Refusal, Unavailable
+from strongroom.kit.db import Tx
+from strongroom.kit.errors import Refusal
 from strongroom.safetoken.exchange import Answer, Operation, Reply, Request, Sender
 from strongroom.safetoken.protection import Protection
+from strongroom.safetoken.reliable import ACCEPTED, Exchange, Reliability, keep_fault
+from strongroom.safetoken.sequences import Apart, Kept, Together
+from strongroom.safetoken.translation import to_fault
 from strongroom.soap import names
 from strongroom.soap.addressing import Addressing, refuse_other_places, write_addressing
 from strongroom.soap.envelopes import Envelope, check_action, check_understood, parse, read_media_type, write
-from strongroom.soap.faults import FaultCode, SoapFault, Version, sender_fault
+from strongroom.soap.faults import SoapFault, Version, sender_fault
 from strongroom.soap.reading import Element, XmlRefused
+from strongroom.soap.reliable import Reliable, Rm, read_reliable
+from strongroom.soap.reliable_faults import Faults
 
-_UNDERSTOOD: Final = frozenset({names.WSA_2005, names.WSA_2004})
+_UNDERSTOOD: Final = frozenset({names.WSA_2005, names.WSA_2004, *(version.value for version in Rm)})
 _PROTECTING: Final = frozenset({names.WSSE})
 
 
 class Messages:
     """Answers the messages of one address."""
 
-    def __init__(self, operations: Iterable[Operation], protection: Protection) -> None:
-        """Take the operations by which the Body's child is answered, and what signed messages are judged by."""
+    def __init__(self, operations: Iterable[Operation], protection: Protection, reliability: Reliability) -> None:
+        """Take the operations by which the Body's child is answered, and what signed and numbered messages are judged by."""
         self._protection = protection
+        self._reliability = reliability
         self._operations = {operation.name: operation for operation in operations}
 
     async def answer(self, raw: bytes, headers: Mapping[str, str], sender: Sender) -> Answer:
@@ -36,13 +43,15 @@ class Messages:
             version = envelope.version
             is_protected = self._protection.applies(envelope, sender)
             check_understood(envelope, _UNDERSTOOD | _PROTECTING if is_protected else _UNDERSTOOD)
-            if is_protected:
-                await self._protection.admit(envelope, sender)
-            reply = await self._reply(envelope, headers, sender)
+            said = read_reliable(envelope)
+            if is_protected:  # a numbered message counts once by its number, and its source sends the very same one again
+                await self._protection.admit(envelope, sender, is_numbered=said is not None and said.numbered is not None)
+            reply = await self._reply(envelope, said, headers, sender)
         except (SoapFault, Refusal, XmlRefused) as error:
-            fault = _fault(error)
-            reply = Reply(fault.body(version), fault.action or "", fault.status(version))
-        blocks = _addressing_blocks(envelope.addressing, reply) if envelope is not None else []
+            reply = _fault_reply(to_fault(error), version)
+        if reply.status == ACCEPTED:
+            return Answer(ACCEPTED, {}, b"")
+        blocks = [*_addressing_blocks(envelope.addressing, reply), *reply.headers] if envelope is not None else []
         text = (
             self._protection.write(version, reply.body, blocks, sender)
             if is_protected
@@ -61,13 +70,50 @@ class Messages:
         text = write(version, fault.body(version))
         return Answer(fault.status(version), {"content-type": version.content_type}, text.encode())
 
-    async def _reply(self, envelope: Envelope, headers: Mapping[str, str], sender: Sender) -> Reply:
-        """Let the operation that the Body names answer. Raise SoapFault, Refusal or XmlRefused."""
+    async def _reply(self, envelope: Envelope, said: Reliable | None, headers: Mapping[str, str], sender: Sender) -> Reply:
+        """Answer what is said of sequences, or let the operation that the Body names answer.
+
+        Raise SoapFault, Refusal or XmlRefused.
+        """
+        refuse_other_places(envelope.addressing)
+
+        async def prepare() -> Together | Apart:
+            return await self._prepare(*self._call(envelope, headers, sender))
+
+        if said is not None:
+            reply = await self._reliability.answer(Exchange(envelope, sender, said), prepare)
+            if reply is not None:
+                return reply
+        if sender.must_be_reliable:
+            raise Faults(Rm.V1_1, envelope.addressing.version).required()
+        operation, request = self._call(envelope, headers, sender)
+        return Reply(await operation.perform(request), operation.answer_action)
+
+    def _call(self, envelope: Envelope, headers: Mapping[str, str], sender: Sender) -> tuple[Operation, Request]:
+        """Return the operation that the Body names, and its request. Raise SoapFault."""
         operation = self._find(envelope.operation)
         check_action(operation.name, envelope, headers, read_media_type(headers.get("content-type", "")))
-        refuse_other_places(envelope.addressing)
         assert envelope.operation is not None  # noqa: S101  # it was found above
-        return Reply(await operation.perform(Request(sender, envelope.operation, envelope)), operation.answer_action)
+        return operation, Request(sender, envelope.operation, envelope)
+
+    async def _prepare(self, operation: Operation, request: Request) -> Together | Apart:
+        """Return an operation's work on a numbered message."""
+        action = operation.answer_action or f"{request.envelope.addressing.action}Response"
+        if operation.prepare is not None:
+            effect = await operation.prepare(request)
+
+            async def together(tx: Tx) -> Kept:
+                return Kept(await effect(tx), action)
+
+            return Together(together)
+
+        async def apart() -> Kept:
+            try:
+                return Kept(await operation.perform(request), action)
+            except (SoapFault, Refusal) as error:
+                return keep_fault(request.envelope, to_fault(error))
+
+        return Apart(apart)
 
     def _find(self, element: Element | None) -> Operation:
         operation = self._operations.get(element.local) if element is not None else None
@@ -84,12 +130,7 @@ def _addressing_blocks(asked: Addressing, reply: Reply) -> list[str]:
     return write_addressing(asked.version, action, relates_to=asked.message_id)
 
 
-def _fault(error: SoapFault | Refusal | XmlRefused) -> SoapFault:
-    """Return the fault for a message that was refused: the one translator of this face."""
-    if isinstance(error, SoapFault):
-        return error
-    if isinstance(error, XmlRefused):
-        return sender_fault(str(error))
-    if isinstance(error, Unavailable):
-        return SoapFault(FaultCode.RECEIVER, error.title)
-    return sender_fault(error.detail)
+def _fault_reply(fault: SoapFault, version: Version) -> Reply:
+    """Return a fault; what SOAP 1.1 has no place for is told by a header."""
+    headers = (fault.header,) if fault.header and version is Version.SOAP_11 else ()
+    return Reply(fault.body(version), fault.action or "", fault.status(version), headers)

@@ -55,7 +55,8 @@ def build_document(base_url: str) -> Schema:
         "paths": {
             "/passport/oauth/token": {"post": _token()},
             "/passport/oauth/jwks": {"get": _keys()},
-            "/api/v1/safetoken": {"post": _cardholder(), "get": _wsdl()},
+            "/api/v1/safetoken": {"post": _cardholder(), "get": _wsdl("showWsdl")},
+            "/api/v1/safetoken/reliable": {"post": _in_sequence(), "get": _wsdl("showReliableWsdl")},
             "/api/v1/safetoken/postman": {"get": _postman()},
             **purchase_paths(_refusals),
         },
@@ -137,20 +138,41 @@ def _cardholder() -> Schema:
         "operationId": "addCardHolder",
         "summary": "Enrol a cardholder",
         "description": "An identical request within 24 hours gets the same answer. A card number in a description is masked.",
-        "security": [{"passport": [str(scope)]} for scope in sorted(SCOPES_OF[TenantKind.ISSUER]) if scope.endswith("enrol")],
+        "security": _enrolling(),
         "parameters": [action],
         "requestBody": {"required": True, "content": content},
         "responses": {"200": answers, **_refusals(*(status for status in _REFUSALS if status != _NOT_FOUND))},
     }
 
 
-def _wsdl() -> Schema:
+def _enrolling() -> list[Schema]:
+    return [{"passport": [str(scope)]} for scope in sorted(SCOPES_OF[TenantKind.ISSUER]) if scope.endswith("enrol")]
+
+
+def _in_sequence() -> Schema:
+    envelope = {"text/xml": {"schema": {"type": "string"}}, "application/soap+xml": {"schema": {"type": "string"}}}
+    return {
+        "operationId": "receiveInSequence",
+        "summary": "Send a message of a sequence of WS-ReliableMessaging",
+        "description": "The operations of the other address, by SOAP only, each taking effect once and in order.",
+        "security": _enrolling(),
+        "requestBody": {"required": True, "content": envelope},
+        "responses": {
+            "200": {"description": "The answer, or an answer about the sequence", "content": envelope},
+            "202": {"description": "Taken; there is nothing to answer"},
+            "500": {"description": "A SOAP Fault", "content": envelope},
+            **_refusals(*(status for status in _REFUSALS if status not in (_NOT_FOUND, 500))),
+        },
+    }
+
+
+def _wsdl(operation_id: str) -> Schema:
     asked = {
         "name": "wsdl", "in": "query", "required": True, "allowEmptyValue": True, "schema": {"type": "string", "maxLength": 0}
     }  # fmt: skip
     said = {"description": "The WSDL", "content": {"text/xml": {"schema": {"type": "string"}}}}
     return {
-        "operationId": "showWsdl",
+        "operationId": operation_id,
         "summary": "Read the WSDL",
         "security": [],
         "parameters": [asked],

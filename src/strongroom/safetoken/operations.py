@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from strongroom.access.issuer_model import Issuer
@@ -33,6 +34,7 @@ REMOVE: Final = "RemoveCardHolder"
 GET: Final = "GetCardHolder"
 NAMES: Final = (ADD, UPDATE, REMOVE, GET)
 _DONE: Final = Result(SUCCESSFUL.number)
+_REMOVED_NOW: Final = "The card was removed at this very moment; send the request again"
 
 
 class ForeignBankId(Exception):
@@ -68,7 +70,7 @@ class CardholderOperations:
             raise ForeignBankId
         if call.operation != ADD:
             async with self._db.transaction(call.issuer.id) as tx:
-                return await self.effect(tx, call)
+                return await self._change(tx, call)
         judged = await self._judge(call)
         if isinstance(judged, Result):
             return judged
@@ -78,17 +80,24 @@ class CardholderOperations:
         try:
             return _told(call, await self._cardholders.enrol(call.issuer.id, call.actor, _enrolment(judged)))
         except NotFound:
-            raise Conflict("The card was removed at this very moment; send the request again") from None
+            raise Conflict(_REMOVED_NOW) from None
 
-    async def effect(self, tx: Tx, call: Call) -> Result:
-        """Answer a call within the caller's transaction, so that its effect and the message are kept together.
+    async def prepare(self, call: Call) -> Callable[[Tx], Awaitable[Result]]:
+        """Look at a call, with no transaction open, and return what answers it within one of the caller's.
 
-        A foreign BankId is an answer here: a sequence must be able to go on after it.
+        So its effect and the message are kept together. A foreign BankId is an answer here: a sequence must go on after it.
         """
         if call.is_foreign:
-            return Result(INVALID_DATA.number, join_faults(("Invalid BankId",)))
-        if call.operation == ADD:
-            return await self._add(tx, call)
+            return partial(answer_with, Result(INVALID_DATA.number, join_faults(("Invalid BankId",))))
+        if call.operation != ADD:
+            return partial(self._change, call=call)
+        judged = await self._judge(call)
+        if isinstance(judged, Result):
+            return partial(answer_with, judged)
+        return partial(self._add, call=call, judged=judged)
+
+    async def _change(self, tx: Tx, call: Call) -> Result:
+        """Answer a call that is about a cardholder who is enrolled."""
         if faults := judge_change(call.members) if call.operation == UPDATE else judge_name(call.members):
             return Result(INVALID_DATA.number, join_faults(faults))
         pan = Secret(call.members["CardPan"])
@@ -103,13 +112,13 @@ class CardholderOperations:
             found = None
         return _shown(found) if found is not None else Result.of(USER_UNKNOWN)
 
-    async def _add(self, tx: Tx, call: Call) -> Result:
-        judged = await self._judge(call)
-        if isinstance(judged, Result):
-            return judged
+    async def _add(self, tx: Tx, call: Call, judged: Registration) -> Result:
         if judged.failed:
             return await self._record_failure(tx, call)
-        return _told(call, await self._cardholders.enrol_in(tx, call.issuer.id, call.actor, _enrolment(judged)))
+        try:
+            return _told(call, await self._cardholders.enrol_in(tx, call.issuer.id, call.actor, _enrolment(judged)))
+        except NotFound:
+            raise Conflict(_REMOVED_NOW) from None
 
     async def _judge(self, call: Call) -> Registration | Result:
         """Return the registration, or the answer that names its faults; another issuer's card is called invalid and no more."""
@@ -131,6 +140,11 @@ class CardholderOperations:
             phone=changes.phone, approved=changes.approved, account=changes.account,
         )  # fmt: skip
         return _DONE
+
+
+async def answer_with(result: Result, _: Tx) -> Result:
+    """Answer with a result that was known before the transaction began."""
+    return result
 
 
 def _enrolment(judged: Registration) -> Enrolment:

@@ -39,8 +39,11 @@ class Protection:
             return False
         return sender.policy.is_required or find_security(envelope) is not None
 
-    async def admit(self, envelope: Envelope, sender: Sender) -> None:
-        """Let a message pass whose signature holds, in its time, for the first time. Raise SoapFault or NotSigning."""
+    async def admit(self, envelope: Envelope, sender: Sender, *, is_numbered: bool = False) -> None:
+        """Let a message pass whose signature holds, in its time, for the first time. Raise SoapFault or NotSigning.
+
+        A message that is numbered, under the signature, passes again: its sequence knows what took effect.
+        """
         verified = verify(envelope, sender.policy)
         if sender.certificate_hash is None:
             raise failed_authentication("Signed messages come over mutual TLS, from a client that is registered by its certificate")
@@ -53,7 +56,7 @@ class Protection:
             )
         if not in_time:
             raise message_expired()
-        if not is_new:
+        if not is_new and not is_numbered:
             raise failed_check("This very message was answered before; sign it anew, with a Timestamp of its own")
 
     def write(self, version: Version, body: str, blocks: Sequence[str], sender: Sender) -> str:

@@ -12,11 +12,23 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from strongroom.safetoken.members import BASE, MEMBERS, SERVICES, TECHQUEST, Member
+from strongroom.soap import names
 
 ISSUER: Final = "http://techquest.interswitchng.com/"
 _REQUIRED: Final = frozenset({"TerminalId", "BankId", "CardPan", "City", "PrimaryMobileNumber", "RegistrationChannel"})
 _NAMED_BY: Final = frozenset({"HeaderTerminalId", "TerminalId", "BankId", "CardPan"})
 _OURS: Final = "An extension of this product, which the document does not have: "
+
+
+_WSP: Final = "http://www.w3.org/ns/ws-policy"
+# WS-ReliableMessaging 1.1 (and 1.2), or 1.0: stacks take such a policy for a duty, so it has an address of its own.
+_RELIABLE: Final = (
+    f'<wsp:Policy xmlns:wsp="{_WSP}" xmlns:wsu="{names.WSU}" wsu:Id="Reliable"><wsp:ExactlyOne>'
+    '<wsp:All><rmp:RMAssertion xmlns:rmp="http://docs.oasis-open.org/ws-rx/wsrmp/200702"><wsp:Policy/></rmp:RMAssertion>'
+    "<wsaw:UsingAddressing/></wsp:All>"
+    '<wsp:All><rmp:RMAssertion xmlns:rmp="http://schemas.xmlsoap.org/ws/2005/02/rm/policy"/><wsaw:UsingAddressing/></wsp:All>'
+    "</wsp:ExactlyOne></wsp:Policy>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +49,16 @@ OPERATIONS: Final = (
 _SHOWN: Final = ("CardPan", "EnrolledAt", "PrimaryMobileNumber", "Status")  # what GetCardHolder shows, by their letters
 
 
-def write_wsdl(base_url: str) -> str:
-    """Return the WSDL of the cardholder operations at a base address."""
+def write_wsdl(base_url: str, *, is_reliable: bool = False) -> str:
+    """Return the WSDL of the cardholder operations at a base address; with `is_reliable` of the address for sequences only."""
     schemas = f"{_base_schema()}{_techquest_schema()}{_services_schema()}"
     return _document(
         "SafeToken",
         SERVICES,
         schemas,
         [(operation.name, f"{SERVICES}{operation.name}", operation.text) for operation in OPERATIONS],
-        f"{base_url}/api/v1/safetoken",
+        f"{base_url}/api/v1/safetoken{'/reliable' if is_reliable else ''}",
+        policy=_RELIABLE if is_reliable else "",
     )
 
 
@@ -63,7 +76,9 @@ def write_issuer_wsdl(base_url: str) -> str:
     )
 
 
-def _document(name: str, namespace: str, schemas: str, operations: Iterable[tuple[str, str, str]], address: str) -> str:
+def _document(
+    name: str, namespace: str, schemas: str, operations: Iterable[tuple[str, str, str]], address: str, *, policy: str = ""
+) -> str:
     held = list(operations)
     messages = "".join(
         f'<wsdl:message name="{one}{way}"><wsdl:part name="parameters" element="tns:{one}{element}"/></wsdl:message>'
@@ -76,15 +91,16 @@ def _document(name: str, namespace: str, schemas: str, operations: Iterable[tupl
         '<wsdl:input><soap:body use="literal"/></wsdl:input><wsdl:output><soap:body use="literal"/></wsdl:output></wsdl:operation>'
         for one, _, _ in held
     )
+    reference = f'<wsp:PolicyReference xmlns:wsp="{_WSP}" URI="#Reliable"/>' if policy else ""
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n'
         f'<wsdl:definitions name="{name}" targetNamespace="{namespace}" xmlns:tns="{namespace}"'
         ' xmlns:wsdl="http://schemas.xmlsoap.org/wsdl/" xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/"'
         ' xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:wsaw="http://www.w3.org/2006/05/addressing/wsdl"'
-        f"><wsdl:types>{schemas}</wsdl:types>{messages}"
+        f">{policy}<wsdl:types>{schemas}</wsdl:types>{messages}"
         f'<wsdl:portType name="{name}">{port_type}</wsdl:portType>'
         f'<wsdl:binding name="{name}Binding" type="tns:{name}">'
-        f'<soap:binding transport="http://schemas.xmlsoap.org/soap/http" style="document"/>{binding}</wsdl:binding>'
+        f'<soap:binding transport="http://schemas.xmlsoap.org/soap/http" style="document"/>{reference}{binding}</wsdl:binding>'
         f'<wsdl:service name="{name}Service"><wsdl:port name="{name}Port" binding="tns:{name}Binding">'
         f'<soap:address location="{escape(address)}"/></wsdl:port></wsdl:service></wsdl:definitions>\n'
     ).replace("><", ">\n<")
