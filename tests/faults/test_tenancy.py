@@ -60,6 +60,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {"grant_type": "client_credentials", **AS_CLIENT},
     ],
     "POST /api/v1/safetoken": [{"BankId": 8, "CardPan": ID, "TerminalId": ID}],
+    "POST /api/v1/safetoken/reliable": [{"BankId": 8, "CardPan": ID, "TerminalId": ID}],
     "POST /api/v1/safetoken/authentications": [
         {"cardPan": "5061810000000152048", "amount": "1.00", "currency": "NGN", "merchantName": ID, "transactionRef": ID},
     ],
