@@ -156,6 +156,11 @@ class Product:
         """Return how often the worker has begun to work."""
         return (self.house.folder / "log" / "worker.log").read_text().count("working")
 
+    def last_lines(self) -> str:
+        """Return the end of every part's log: why a payment is stuck is not seen from outside."""
+        logs = sorted((self.house.folder / "log").glob("*.log"))
+        return "\n".join(f"== {log.name}\n" + "\n".join(log.read_text().splitlines()[-40:]) for log in logs)
+
     def kill(self, victim: str) -> None:
         """Kill the web process, the worker or PostgreSQL, without warning."""
         pid = self._postmaster() if victim == "postgres" else self._child({"web": "serve", "worker": "worker"}[victim])

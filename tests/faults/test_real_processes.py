@@ -110,7 +110,8 @@ def run(product: Product, deaths: list[Death]) -> list[Trial]:
         trials.append(kill_during_payment(product, case["id"], death))
         product.wait_until_back(death.victim, starts)
     product.lever(delay_seconds=0)
-    assert [wrong for trial in trials if (wrong := find_truth(product, trial))] == []
+    wrong = [said for trial in trials if (said := find_truth(product, trial))]
+    assert wrong == [], product.last_lines()
     assert [trial.death for trial in trials if product.debits(trial.amount_minor) > 1] == []
     for trial in trials:
         sys.stdout.write(f"{trial.death} {product.debits(trial.amount_minor)} debits {trial.took_seconds:.1f} s\n")
