@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,16 +32,9 @@ class Firms:
 
     async def get(self, firm_id: str) -> Firm:
         """Return a firm as it was at most half a second ago. Raise NotFound."""
-        if held := self._recent.find(firm_id):
-            return held
-        if not is_id(firm_id):
-            raise NotFound
-        began_at = time.monotonic()
-        async with self._db.transaction(firm_id) as tx:
-            firm = await store.find(tx, firm_id)
+        firm = await self._recent.get(firm_id, lambda: self._read(firm_id)) if is_id(firm_id) else None
         if firm is None:
             raise NotFound
-        self._recent.keep(firm_id, firm, began_at)
         return firm
 
     async def load(self, tx: Tx, firm_id: str) -> Firm:
@@ -78,6 +70,10 @@ class Firms:
             await audit.record(tx, firm_id, actor, AuditTag.FIRM_CHANGED, firm_id, detail)
         self._recent.drop(firm_id)
         return await self.get(firm_id)
+
+    async def _read(self, firm_id: str) -> Firm | None:
+        async with self._db.transaction(firm_id) as tx:
+            return await store.find(tx, firm_id)
 
 
 async def list_firms(worker_db: Database) -> list[Firm]:

@@ -54,16 +54,9 @@ class Issuers:
 
     async def get(self, issuer_id: str) -> Issuer:
         """Return an issuer as it was at most half a second ago. Raise NotFound."""
-        if held := self._recent.find(issuer_id):
-            return held
-        if not is_id(issuer_id):
-            raise NotFound
-        began_at = time.monotonic()
-        async with self._db.transaction(issuer_id) as tx:
-            issuer = await store.find(tx, issuer_id)
+        issuer = await self._recent.get(issuer_id, lambda: self._read(issuer_id)) if is_id(issuer_id) else None
         if issuer is None:
             raise NotFound
-        self._recent.keep(issuer_id, issuer, began_at)
         return issuer
 
     async def load(self, tx: Tx, issuer_id: str) -> Issuer:
@@ -154,6 +147,10 @@ class Issuers:
     async def _give_ranges(self, tx: Tx, issuer_id: str, prefixes: Sequence[str]) -> None:
         if taken := await store.add_card_ranges(tx, issuer_id, prefixes):
             raise CardRangeTaken(f"Another issuer has the cards that begin with {taken[0]}")
+
+    async def _read(self, issuer_id: str) -> Issuer | None:
+        async with self._db.transaction(issuer_id) as tx:
+            return await store.find(tx, issuer_id)
 
 
 async def list_issuers(worker_db: Database) -> list[Issuer]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,16 +33,9 @@ class Merchants:
 
     async def get(self, merchant_id: str) -> Merchant:
         """Return a merchant as it was at most half a second ago. Raise NotFound."""
-        if held := self._recent.find(merchant_id):
-            return held
-        if not is_id(merchant_id):
-            raise NotFound
-        began_at = time.monotonic()
-        async with self._db.transaction(merchant_id) as tx:
-            merchant = await store.find(tx, merchant_id)
+        merchant = await self._recent.get(merchant_id, lambda: self._read(merchant_id)) if is_id(merchant_id) else None
         if merchant is None:
             raise NotFound
-        self._recent.keep(merchant_id, merchant, began_at)
         return merchant
 
     async def change(self, actor: str, merchant_id: str, changes: Mapping[str, Any], *, name: str | None = None) -> Merchant:
@@ -59,6 +51,10 @@ class Merchants:
             await audit.record(tx, merchant_id, actor, AuditTag.MERCHANT_CHANGED, merchant_id, detail)
         self._recent.drop(merchant_id)
         return await self.get(merchant_id)
+
+    async def _read(self, merchant_id: str) -> Merchant | None:
+        async with self._db.transaction(merchant_id) as tx:
+            return await store.find(tx, merchant_id)
 
 
 async def list_merchants(worker_db: Database) -> list[Merchant]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 
 from strongroom.access.errors import InvalidScope
@@ -27,7 +26,7 @@ class Tokens:
     def __init__(self, db: Database, vault: Vault) -> None:
         self._db = db
         self._vault = vault
-        self._recent: Recent[bytes, AccessToken] = Recent()
+        self._recent: Recent[bytes, tuple[AccessToken, float | None]] = Recent()
         self._group: GroupCommit[store.NewToken] = GroupCommit(db, store.add)
 
     async def issue(self, client: KnownClient, asked: str | None = None) -> IssuedToken:
@@ -73,16 +72,8 @@ class Tokens:
         if not 0 < len(token) <= _MAX_LENGTH or not token.isascii():
             return None
         token_hash = self._hash(token)
-        if held := self._recent.find(token_hash):
-            return held
-        began_at = time.monotonic()
-        async with self._db.reading() as tx:
-            found = await store.find_live(tx, token_hash)
-        if found is None:
-            return None
-        live, seconds_left = found
-        self._recent.keep(token_hash, live, began_at, seconds=seconds_left if seconds_left is not None else TOKEN_SECONDS)
-        return live
+        found = await self._recent.get(token_hash, lambda: self._read(token_hash), keep_seconds=_seconds_left)
+        return found[0] if found else None
 
     async def find_caller(self, token: str, certificate_hash: bytes | None) -> Caller | None:
         """Return who calls; None unless the token counts and, when it is bound to a certificate, comes with it (RFC 8705 §3)."""
@@ -114,6 +105,10 @@ class Tokens:
         async with self._db.transaction(firm_id) as tx:
             return await store.find_static(tx, firm_id)
 
+    async def _read(self, token_hash: bytes) -> tuple[AccessToken, float | None] | None:
+        async with self._db.reading() as tx:
+            return await store.find_live(tx, token_hash)
+
     def _new(
         self,
         client_id: str,
@@ -132,6 +127,10 @@ class Tokens:
 
     def _hash(self, token: str) -> bytes:
         return self._vault.hash("access token", token)
+
+
+def _seconds_left(found: tuple[AccessToken, float | None]) -> float:
+    return TOKEN_SECONDS if found[1] is None else found[1]
 
 
 def granted_scopes(allowed: frozenset[Scope], asked: str | None) -> frozenset[Scope]:
