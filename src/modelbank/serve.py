@@ -70,11 +70,14 @@ async def _run(config: Config, folder: Path, pool: Pool, sockets: list[socket.so
     pages = _Server(_settings(Site(config, banks, pool).application()))
     api = _Server(_settings(Gateway(config, banks, pool).application(), ssl_context_factory=context_factory(tls)))
     _stop_on_signals(pages, api)
+    serving = asyncio.gather(pages.serve([sockets[0]]), api.serve([sockets[1]]))
     mover = asyncio.create_task(keep_moving(pool))
+    mover.add_done_callback(lambda _: _end(pages, api))  # a bank whose money stands still must not go on answering
     try:
-        await asyncio.gather(pages.serve([sockets[0]]), api.serve([sockets[1]]))
+        await serving
     finally:
-        mover.cancel()
+        if not mover.cancel():
+            mover.result()
         with contextlib.suppress(asyncio.CancelledError):
             await mover
 
@@ -94,9 +97,10 @@ def _settings(application: Any, **more: Any) -> uvicorn.Config:
 
 
 def _stop_on_signals(*servers: uvicorn.Server) -> None:
-    def stop() -> None:
-        for server in servers:
-            server.should_exit = True
-
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+        asyncio.get_running_loop().add_signal_handler(number, _end, *servers)
+
+
+def _end(*servers: uvicorn.Server) -> None:
+    for server in servers:
+        server.should_exit = True

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from strongroom.kit.db import Database, DatabaseDown
-from strongroom.kit.jobs import NOTIFY, Job, Runner
+from strongroom.kit.jobs import NOTIFY, Job, LoopEnded, Runner
 
 
 @pytest.fixture
@@ -97,3 +97,12 @@ async def test_stopping_finishes_what_was_begun(db: Database) -> None:
     stopping.set()
     await asyncio.wait_for(running, 10)
     assert len(finished) == 3
+
+
+async def test_a_loop_that_ends_by_itself_ends_the_worker_which_would_else_silently_do_less(db: Database) -> None:
+    _, lost = counting([asyncio.CancelledError()])
+    _, sound = counting([])
+    jobs = [Job("lost", lost, every_seconds=60), Job("sound", sound, every_seconds=60)]
+    with pytest.raises(ExceptionGroup) as ended:
+        await asyncio.wait_for(Runner(db, jobs).run(asyncio.Event()), 10)
+    assert [type(error) for error in ended.value.exceptions] == [LoopEnded]

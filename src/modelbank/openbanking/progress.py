@@ -23,7 +23,7 @@ async def keep_moving(pool: Pool) -> None:
     while True:
         try:
             await advance_all(pool)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as trouble:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as trouble:
             log.warning("payments could not be moved on: %s", trouble)
         await asyncio.sleep(_TICK_SECONDS)
 

@@ -23,6 +23,10 @@ _RETRY_SECONDS = 1.0
 _log = structlog.get_logger("jobs")
 
 
+class LoopEnded(Exception):
+    """A job is not looked at any more; the process must end and be started anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One kind of work. `run` returns how many items it did; 0 means that nothing is due."""
@@ -51,7 +55,7 @@ class Runner:
             listener = group.create_task(self._listen(heard))
             spreader = group.create_task(self._spread(heard))
             loops = [group.create_task(self._loop(job, stopping)) for job in self.jobs for _ in range(job.lanes)]
-            await stopping.wait()
+            await _stopped(stopping, loops)
             for wake in self._wakes.values():
                 wake.set()
             await asyncio.wait(loops)
@@ -94,6 +98,17 @@ class Runner:
             for job in self.jobs:
                 if job.woken_by_notify:
                     self._wakes[job.name].set()
+
+
+async def _stopped(stopping: asyncio.Event, loops: list[asyncio.Task[None]]) -> None:
+    """Return when told to stop. Raise LoopEnded when a loop ended by itself: a worker that silently does less must not live on."""
+    told = asyncio.ensure_future(stopping.wait())
+    try:
+        ended, _ = await asyncio.wait([told, *loops], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+    if not stopping.is_set():
+        raise LoopEnded(f"{len(ended)} of {len(loops)} loops of jobs ended without being told to")
 
 
 NOTIFY = f"SELECT pg_notify('{_CHANNEL}', '')"
