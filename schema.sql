@@ -128,6 +128,15 @@ CREATE TABLE public.bank_refusals (
     CONSTRAINT bank_refusals_refused_minor_check CHECK ((refused_minor > 0))
 );
 ALTER TABLE ONLY public.bank_refusals FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.card_questions (
+    issuer_id text NOT NULL,
+    user_hash bytea NOT NULL,
+    cardholder_id text NOT NULL,
+    token_serial text,
+    challenge_id text,
+    asked_at timestamp with time zone DEFAULT public.app_now() NOT NULL
+);
+ALTER TABLE ONLY public.card_questions FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.cardholders (
     issuer_id text NOT NULL,
     id text NOT NULL,
@@ -842,6 +851,8 @@ ALTER TABLE ONLY public.authentications
     ADD CONSTRAINT authentications_pkey PRIMARY KEY (firm_id, id);
 ALTER TABLE ONLY public.bank_refusals
     ADD CONSTRAINT bank_refusals_pkey PRIMARY KEY (firm_id, bank_id);
+ALTER TABLE ONLY public.card_questions
+    ADD CONSTRAINT card_questions_pkey PRIMARY KEY (issuer_id, user_hash);
 ALTER TABLE ONLY public.cardholders
     ADD CONSTRAINT cardholders_pkey PRIMARY KEY (issuer_id, id);
 ALTER TABLE ONLY public.cases
@@ -956,6 +967,7 @@ CREATE UNIQUE INDEX audit_seals_by_entry ON public.audit_seals USING btree (tena
 CREATE INDEX authentications_by_case ON public.authentications USING btree (firm_id, case_id);
 CREATE INDEX authentications_newest ON public.authentications USING btree (firm_id, created_at DESC, id DESC);
 CREATE UNIQUE INDEX authentications_one_each ON public.authentications USING btree (firm_id, customer_id) WHERE (state <> 'revoked'::text);
+CREATE INDEX card_questions_by_age ON public.card_questions USING btree (asked_at);
 CREATE UNIQUE INDEX cardholders_by_card ON public.cardholders USING btree (issuer_id, pan_hash) WHERE (state = 'active'::text);
 CREATE INDEX cases_by_ref ON public.cases USING btree (firm_id, case_ref, created_at DESC, id DESC);
 CREATE INDEX cases_newest ON public.cases USING btree (firm_id, created_at DESC, id DESC);
@@ -1065,6 +1077,7 @@ ALTER TABLE public.audit_entries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.audit_seals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.authentications ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.bank_refusals ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.card_questions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.cardholders ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.cases ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.challenges ENABLE ROW LEVEL SECURITY;
@@ -1105,6 +1118,7 @@ CREATE POLICY tenant ON public.audit_entries USING ((tenant_id = public.app_tena
 CREATE POLICY tenant ON public.audit_seals USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
 CREATE POLICY tenant ON public.authentications USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.bank_refusals USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
+CREATE POLICY tenant ON public.card_questions USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
 CREATE POLICY tenant ON public.cardholders USING ((issuer_id = public.app_tenant())) WITH CHECK ((issuer_id = public.app_tenant()));
 CREATE POLICY tenant ON public.cases USING ((firm_id = public.app_tenant())) WITH CHECK ((firm_id = public.app_tenant()));
 CREATE POLICY tenant ON public.challenges USING ((tenant_id = public.app_tenant())) WITH CHECK ((tenant_id = public.app_tenant()));
@@ -1157,6 +1171,7 @@ CREATE POLICY worker ON public.audit_entries TO strongroom_worker USING (true) W
 CREATE POLICY worker ON public.audit_seals TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.authentications TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.bank_refusals TO strongroom_worker USING (true) WITH CHECK (true);
+CREATE POLICY worker ON public.card_questions TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.cardholders TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.cases TO strongroom_worker USING (true) WITH CHECK (true);
 CREATE POLICY worker ON public.challenges TO strongroom_worker USING (true) WITH CHECK (true);
@@ -1207,6 +1222,8 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.authentications TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.authentications TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.bank_refusals TO strongroom_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.bank_refusals TO strongroom_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.card_questions TO strongroom_app;
+GRANT SELECT,DELETE ON TABLE public.card_questions TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cardholders TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cardholders TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.cases TO strongroom_app;

@@ -16,6 +16,7 @@ from strongroom.cli import AWAY, REFUSED, UNUSABLE, USAGE, run
 from strongroom.kit import audit
 from strongroom.kit.db import Database
 from strongroom.kit.rootkeys import FileKeeper
+from tests.safetoken.authorities import Authority
 
 NOTHING = "strongroom: There is no such thing here\n"
 Command = Callable[..., Awaitable[tuple[int, str, str]]]
@@ -200,7 +201,20 @@ async def test_help_helps(strongroom: Command, arguments: list[str]):
     assert out.strip()
 
 
-async def test_issuers_and_merchants_have_clients_and_signing_keys_rotate(strongroom: Command):
+async def pin_and_unpin(strongroom: Command, issuer: str, folder: Path) -> None:
+    """Pin two certificates, so that one can follow the other, and take the first away."""
+    authority = Authority(folder, "authority")
+    first, second = (authority.issue(name) for name in ("first", "second"))
+    for one in (first, second, second):
+        assert (await strongroom("issuers", "pin", issuer, str(one.certificate_file), "--as", "hub"))[0] == 0
+    assert f"hub_certificate_hashes = {(first.hash, second.hash)!r}" in (await strongroom("issuers", "show", issuer))[1]
+    assert (await strongroom("issuers", "unpin", issuer, str(first.certificate_file), "--as", "hub"))[0] == 0
+    assert f"hub_certificate_hashes = {(second.hash,)!r}" in (await strongroom("issuers", "show", issuer))[1]
+    assert (await strongroom("issuers", "unpin", issuer, str(first.certificate_file), "--as", "hub"))[0] == REFUSED
+    assert (await strongroom("issuers", "pin", issuer, str(first.key_file), "--as", "remote-signer"))[0] == REFUSED
+
+
+async def test_issuers_and_merchants_have_clients_and_signing_keys_rotate(strongroom: Command, tmp_path: Path):
     await strongroom("keys", "init")
     made = await strongroom("issuers", "create", "Mango Bank", "8", "--cards", "506181")
     issuer = field(made[1], "issuer")
@@ -213,6 +227,7 @@ async def test_issuers_and_merchants_have_clients_and_signing_keys_rotate(strong
     assert "sms_countries = ('NG',)" in shown
     assert "hosting = hosted" in shown
     assert "5399" in (await strongroom("issuers", "list"))[1]
+    await pin_and_unpin(strongroom, issuer, tmp_path)
     merchant = field((await strongroom("merchants", "create", "Corner shop"))[1], "merchant")
     assert (await strongroom("merchants", "set", merchant, "begins_per_minute=5"))[0] == 0
     assert "begins_per_minute = 5" in (await strongroom("merchants", "show", merchant))[1]

@@ -37,7 +37,8 @@ from strongroom.portal.views.paying import Provider, Role
 from strongroom.portal.visit import STATE as PORTAL
 from strongroom.portal.visit import Portal
 from strongroom.safetoken import api as safetoken_api
-from strongroom.safetoken import passport, purchases_api
+from strongroom.safetoken import issuer_api, passport, purchases_api
+from strongroom.safetoken.exchange import Operation
 from strongroom.safetoken.messages import Messages
 from strongroom.safetoken.operations import CardholderOperations
 from strongroom.safetoken.protection import Protection
@@ -86,7 +87,7 @@ def make_app(house: House) -> Litestar:
     pages, doc = Pages(), ApiDoc(over_https=house.settings.is_https)
     api = [
         *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(), *webhook_api.routes(),
-        *passport.routes(), *safetoken_api.routes(), *purchases_api.routes(),
+        *passport.routes(), *safetoken_api.routes(), *purchases_api.routes(), *issuer_api.routes(),
     ]  # fmt: skip
     app = Litestar(
         route_handlers=[
@@ -135,6 +136,7 @@ def _state(house: House, pages: Pages) -> dict[str, Any]:
         purchases_api.STATE: purchases_api.PurchasesApi(house.purchases, house.purchase_proofs),
         passport.STATE: passport.PassportApi(house.authentication, house.passport, house.signing_keys),
         safetoken_api.STATE: _safetoken(house),
+        issuer_api.STATE: _issuer_service(house),
         PORTAL: Portal(_doors(house), pages),
         webhook_api.STATE: webhook_api.WebhooksApi(house.vault, house.endpoints, house.events),
     }  # fmt: skip
@@ -142,10 +144,18 @@ def _state(house: House, pages: Pages) -> dict[str, Any]:
 
 def _safetoken(house: House) -> safetoken_api.SafeTokenApi:
     operations = CardholderOperations(house.db, house.issuers, house.cardholders)
-    protection = Protection(house.db, house.vault, house.signer)
-    reliability = Reliability(Sequences(house.db, house.vault))
-    messages = Messages(safetoken_api.soap_operations(operations), protection, reliability)
+    messages = _messages(house, safetoken_api.soap_operations(operations))
     return safetoken_api.SafeTokenApi(house.settings.base_url, house.issuers, operations, messages)
+
+
+def _issuer_service(house: House) -> issuer_api.IssuerServiceApi:
+    messages = _messages(house, issuer_api.soap_operations(house.questions))
+    return issuer_api.IssuerServiceApi(house.settings.base_url, house.issuers, house.questions, messages)
+
+
+def _messages(house: House, operations: list[Operation]) -> Messages:
+    protection = Protection(house.db, house.vault, house.signer)
+    return Messages(operations, protection, Reliability(Sequences(house.db, house.vault)))
 
 
 def _doors(house: House) -> Doors:

@@ -43,6 +43,7 @@ from strongroom.kit.db import Database, Tx
 from strongroom.kit.vault import Vault
 from strongroom.notify.messages import Messages
 from strongroom.notify.texts import Texts
+from strongroom.sca.answering.questions import Questions
 from strongroom.sca.cardholding.cardholders import Cardholders
 from strongroom.sca.challenges import Challenges
 from strongroom.sca.devices.otp_tokens import OtpTokens
@@ -118,6 +119,7 @@ class House:
     cardholders: Cardholders
     otp_tokens: OtpTokens
     verification: Verification
+    questions: Questions
     merchants: Merchants
     signing_keys: SigningKeys
     passport: Passport
@@ -188,6 +190,7 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
     )  # fmt: skip
     return_url = f"{settings.base_url}{RETURN_PATH}"
     merchants, cardholders = Merchants(db), Cardholders(db, vault, issuers, messages, texts)
+    verification = Verification(db, vault, cardholders)
     remote_issuers = RemoteIssuers(_identity(settings), settings.issuer_hosts)
     return House(
         settings=settings,
@@ -198,7 +201,8 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         issuers=issuers,
         cardholders=cardholders,
         otp_tokens=OtpTokens(db, vault, cardholders),
-        verification=Verification(db, vault, cardholders),
+        verification=verification,
+        questions=Questions(db, vault, cardholders, verification, Challenges(db, vault), messages, texts),
         merchants=merchants,
         signing_keys=signing_keys,
         clients=Clients(db, vault),

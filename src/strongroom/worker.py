@@ -23,6 +23,7 @@ from strongroom.notify.port import Gateway
 from strongroom.notify.sending import Sender
 from strongroom.safetoken.store import replays, sequences
 from strongroom.sca import store as sca_store
+from strongroom.sca.answering import store as question_store
 from strongroom.sca.purchasing import jobs as purchase_jobs
 from strongroom.settings import Settings, SettingsError
 from strongroom.webhooks import jobs as webhook_jobs
@@ -61,6 +62,7 @@ def jobs(house: House, sender: Sender, deliveries: Deliveries) -> list[Job]:
                 ("signed messages", replays.forget_old),
                 ("message sequences", sequences.forget_old),
                 ("challenges", sca_store.forget_old),
+                ("card questions", question_store.forget_old),
                 ("login grants", login_store.forget_old_grants),
                 ("logins", login_store.forget_old_logins),
             )

@@ -110,7 +110,12 @@ class IssuerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         ReliableVersion.NONE
     )
     allow_sha256: Annotated[bool, Meta(description="Accept SHA-256 signatures too; the document asks for SHA-512")] = False
-    sms_by: Annotated[SmsBy, Meta(description="Who sends the text message of a remote issuer: hub or issuer")] = SmsBy.ISSUER
+    sms_by: Annotated[
+        SmsBy,
+        Meta(
+            description="Who sends the text message, between a hub and an issuer's own service: issuer, or hub (a code of its own)"
+        ),
+    ] = SmsBy.ISSUER
     user_id_source: Annotated[UserIdSource, Meta(description="UserId of AuthenticateOTP: pan, returned or account")] = (
         UserIdSource.PAN
     )
@@ -133,6 +138,14 @@ class IssuerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     hub_certificate_hashes: Annotated[
         tuple[CertificateHash, ...],
         Meta(max_length=_MAX_PINNED, description="SHA-256 of the certificates of hubs that may call its issuer service here"),
+    ] = ()
+    hub_security: Annotated[
+        CallerSecurity,
+        Meta(description="What hubs must sign of SOAP messages to its issuer service here: off, optional, timestamp or body"),
+    ] = CallerSecurity.OFF
+    hub_signer_hashes: Annotated[
+        tuple[CertificateHash, ...],
+        Meta(max_length=_MAX_PINNED, description="SHA-256 of the certificates that may sign hubs' messages"),
     ] = ()
     duplicate_code: Annotated[
         Literal["82001", "82002"], Meta(description="Code of `User already exists`: as printed, or 82002")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -109,18 +109,25 @@ class Issuers:
 
     async def change(self, actor: str, issuer_id: str, changes: Mapping[str, Any], *, name: str | None = None) -> Issuer:
         """Change some settings, and the name if given. Raise NotFound, or Invalid that names what cannot be accepted."""
-        await self.get(issuer_id)
-        async with self._db.transaction(issuer_id) as tx:
-            issuer = await store.find(tx, issuer_id, for_update=True)
-            if issuer is None:
-                raise NotFound
-            settings = changed_settings(issuer.settings, changes)
-            await store.change(tx, issuer_id, name or issuer.name, settings)
-            await store.set_hubs(tx, issuer_id, map(bytes.fromhex, settings.hub_certificate_hashes))
-            detail = {"changed": sorted([*changes, *(["name"] if name else [])])}
-            await audit.record(tx, issuer_id, actor, AuditTag.ISSUER_CHANGED, issuer_id, detail)
-        self._recent.drop(issuer_id)
-        return await self.get(issuer_id)
+        return await self._change(actor, issuer_id, lambda _: changes, name)
+
+    async def pin(self, actor: str, issuer_id: str, setting: str, certificate_hash: bytes) -> Issuer:
+        """Add a certificate (SHA-256) to the pins of a setting, beside those that it has. Raise NotFound or Invalid."""
+        given = certificate_hash.hex()
+        return await self._change(
+            actor, issuer_id, lambda held: {setting: [*(one for one in getattr(held, setting) if one != given), given]}
+        )
+
+    async def unpin(self, actor: str, issuer_id: str, setting: str, certificate_hash: bytes) -> Issuer:
+        """Take a certificate from the pins of a setting. Raise NotFound, also when it is not among them."""
+        given = certificate_hash.hex()
+
+        def without(held: IssuerSettings) -> dict[str, Any]:
+            if given not in getattr(held, setting):
+                raise NotFound("This certificate is not pinned there")
+            return {setting: [one for one in getattr(held, setting) if one != given]}
+
+        return await self._change(actor, issuer_id, without)
 
     async def add_card_ranges(self, actor: str, issuer_id: str, prefixes: Sequence[str]) -> Issuer:
         """Give card prefixes to an issuer. Raise NotFound, CardRangeTaken or Invalid."""
@@ -130,6 +137,24 @@ class Issuers:
     async def remove_card_ranges(self, actor: str, issuer_id: str, prefixes: Sequence[str]) -> Issuer:
         """Take card prefixes from an issuer. Raise NotFound."""
         return await self._change_ranges(actor, issuer_id, "removed", prefixes)
+
+    async def _change(
+        self, actor: str, issuer_id: str, choose: Callable[[IssuerSettings], Mapping[str, Any]], name: str | None = None
+    ) -> Issuer:
+        """Write what is chosen in the sight of the settings as they are, which nobody else changes meanwhile."""
+        await self.get(issuer_id)
+        async with self._db.transaction(issuer_id) as tx:
+            issuer = await store.find(tx, issuer_id, for_update=True)
+            if issuer is None:
+                raise NotFound
+            changes = choose(issuer.settings)
+            settings = changed_settings(issuer.settings, changes)
+            await store.change(tx, issuer_id, name or issuer.name, settings)
+            await store.set_hubs(tx, issuer_id, map(bytes.fromhex, settings.hub_certificate_hashes))
+            detail = {"changed": sorted([*changes, *(["name"] if name else [])])}
+            await audit.record(tx, issuer_id, actor, AuditTag.ISSUER_CHANGED, issuer_id, detail)
+        self._recent.drop(issuer_id)
+        return await self.get(issuer_id)
 
     async def _change_ranges(self, actor: str, issuer_id: str, what: str, prefixes: Sequence[str]) -> Issuer:
         await self.get(issuer_id)

@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from strongroom.access.issuers import Issuers, list_issuers
+from strongroom.commands.clients import read_certificate
 from strongroom.commands.desk import open_desk, operator, say, say_fields, say_table, show_time
 from strongroom.commands.firms import read_changes, say_settings
 
-app = App(name="issuers", help="Make, list, show and set issuers of cards.")
+app = App(name="issuers", help="Make, list, show and set issuers of cards, and pin the certificates of those around them.")
 
 IssuerId = Annotated[str, Parameter(help="The issuer (iss-…)")]
 Prefixes = Annotated[tuple[str, ...], Parameter(name="--cards", help="First 4 to 12 digits of its cards, once for each")]
+
+
+class Pinned(StrEnum):
+    """Whose certificate is pinned; the value is the setting that holds it."""
+
+    HUB = "hub_certificate_hashes"
+    HUB_SIGNER = "hub_signer_hashes"
+    REMOTE = "remote_certificate_hashes"
+    REMOTE_SIGNER = "remote_signer_hashes"
+    CALLER_SIGNER = "caller_signer_hashes"
+
+
+CertificateFile = Annotated[Path, Parameter(help="A file with the certificate (PEM)")]
+Whose = Annotated[
+    Pinned,
+    Parameter(
+        name="--as",
+        help="hub (may call the issuer's service here), hub-signer (may sign what hubs send), remote (the issuer's own server), "
+        "remote-signer (may sign its answers) or caller-signer (may sign what the issuer's software sends)",
+    ),
+]
 
 
 @app.command
@@ -83,3 +107,19 @@ async def remove_cards(issuer: IssuerId, *prefix: Annotated[str, Parameter(help=
     async with open_desk() as desk:
         await Issuers(desk.db).remove_card_ranges(operator(), issuer, prefix)
     say(f"Changed {issuer}.")
+
+
+@app.command
+async def pin(issuer: IssuerId, certificate: CertificateFile, *, whose: Whose) -> None:
+    """Pin a certificate beside those that are pinned already, so that one follows another without a gap."""
+    async with open_desk() as desk:
+        await Issuers(desk.db).pin(operator(), issuer, whose.value, read_certificate(certificate))
+    say(f"Pinned for {issuer}.")
+
+
+@app.command
+async def unpin(issuer: IssuerId, certificate: CertificateFile, *, whose: Whose) -> None:
+    """Let a certificate count no more. It ends everywhere within a second."""
+    async with open_desk() as desk:
+        await Issuers(desk.db).unpin(operator(), issuer, whose.value, read_certificate(certificate))
+    say(f"Unpinned for {issuer}.")

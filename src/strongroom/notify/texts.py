@@ -26,6 +26,7 @@ class Template(StrEnum):
     LOGIN_CODE = "login_code"
     PHONE_CHANGED = "phone_changed"
     PURCHASE_CODE = "purchase_code"
+    CARD_CODE = "card_code"
 
 
 PLACEHOLDERS: Mapping[Template, frozenset[str]] = {
@@ -33,8 +34,9 @@ PLACEHOLDERS: Mapping[Template, frozenset[str]] = {
     Template.LOGIN_CODE: frozenset({"code", "firm", "host"}),
     Template.PHONE_CHANGED: frozenset({"firm"}),
     Template.PURCHASE_CODE: frozenset({"code", "amount", "payee", "firm"}),
+    Template.CARD_CODE: frozenset({"code", "firm"}),
 }
-_WITH_CODE = {Template.LOGIN_CODE, Template.PURCHASE_CODE}
+_WITH_CODE = {Template.LOGIN_CODE, Template.PURCHASE_CODE, Template.CARD_CODE}
 _LAST_LINE = "@{host} #{code}"  # browsers offer the code only on that host
 
 

@@ -24,6 +24,7 @@ from strongroom.safetoken.enrolment import join_faults
 from strongroom.safetoken.errors import answer_rest, rest_errors
 from strongroom.safetoken.exchange import Answer, Effect, Operation, Sender
 from strongroom.safetoken.exchange import Request as SoapRequest
+from strongroom.safetoken.levels import policy_of
 from strongroom.safetoken.members import BASE, SERVICES, TECHQUEST, Repeated, read_json_members, read_members
 from strongroom.safetoken.messages import Messages
 from strongroom.safetoken.openapi import document_json
@@ -31,19 +32,12 @@ from strongroom.safetoken.operations import ADD, NAMES, Call, CardholderOperatio
 from strongroom.safetoken.postman import write_collection
 from strongroom.safetoken.results import Result, write_json, write_xml
 from strongroom.safetoken.wsdl import write_wsdl
-from strongroom.soap.security import Level, Policy
 
 STATE: Final = "safetoken"
 PATH: Final = "/api/v1/safetoken"
 RELIABLE_PATH: Final = f"{PATH}/reliable"
 _XML: Final = "text/xml; charset=utf-8"
 _JSON: Final = re.compile(r"(application|text)/json\b", re.IGNORECASE)
-_LEVELS: Final = {
-    CallerSecurity.OFF: Level.OFF,
-    CallerSecurity.OPTIONAL: Level.BODY,
-    CallerSecurity.TIMESTAMP: Level.TIMESTAMP,
-    CallerSecurity.BODY: Level.BODY,
-}
 _READ_BY_ANYBODY: Final = {"public": "the WSDL describes what anybody may read"}
 _GUARDED: Final = {"scope": Scope.SAFETOKEN_ENROL, **ENCODED_PAIR}
 
@@ -180,12 +174,7 @@ def _read_call(name: str, request: SoapRequest) -> Call | Result:
 def _sender(request: _Request, issuer: Issuer) -> Sender:
     """Return who sends, and what the issuer asks of its software's messages."""
     settings, caller = issuer.settings, caller_of(request)
-    policy = Policy(
-        _LEVELS[settings.caller_security],
-        frozenset(map(bytes.fromhex, settings.caller_signer_hashes)),
-        settings.allow_sha256,
-        is_required=settings.caller_security is not CallerSecurity.OPTIONAL,
-    )
+    policy = policy_of(settings.caller_security, settings.caller_signer_hashes, allow_sha256=settings.allow_sha256)
     return Sender(
         issuer.id,
         caller.client_id,

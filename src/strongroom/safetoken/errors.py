@@ -36,11 +36,16 @@ def answer_rest(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer any exception with the object; log it when it is a fault of ours."""
     refusal = to_refusal(error)
     if isinstance(refusal, Broken):
-        _log.error("a request failed", exc_info=error)
+        log_fault(error)
     headers = refusal_headers(refusal)
     if isinstance(error, HTTPException) and (allow := (error.headers or {}).get("allow")):
         headers["allow"] = allow
     return Response(msgspec.json.encode(describe(refusal)), status_code=refusal.status, headers=headers, media_type=_JSON)
+
+
+def log_fault(error: Exception) -> None:
+    """Log an exception that is a fault of ours."""
+    _log.error("a request failed", exc_info=error)
 
 
 def rest_errors() -> ExceptionHandlersMap:

@@ -62,7 +62,7 @@ def write_wsdl(base_url: str, *, is_reliable: bool = False) -> str:
     )
 
 
-def write_issuer_wsdl(base_url: str) -> str:
+def write_issuer_wsdl(base_url: str, path: str = "/issuer/soap") -> str:
     """Return the WSDL of an issuer's own service, which hubs call."""
     return _document(
         "IssuerService",
@@ -72,7 +72,7 @@ def write_issuer_wsdl(base_url: str) -> str:
             ("ValidateCard", f"{ISSUER}ValidateCard", "Tells how a card's holder is asked for a one-time password."),
             ("AuthenticateOTP", f"{ISSUER}AuthenticateOTP", "Checks a one-time password, once."),
         ],
-        f"{base_url}/issuer/soap",
+        f"{base_url}{path}",
     )
 
 

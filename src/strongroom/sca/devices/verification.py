@@ -84,6 +84,18 @@ class Verification:
             await audit.record(tx, token.issuer_id, actor, TokenTag.UNLOCKED, token.id)
         return CodeAccepted(token)
 
+    async def find_usable(self, tx: Tx, issuer_id: str, cardholder_id: str) -> Token | Locked | Refused | None:
+        """Return the token whose code a cardholder may be asked for, why there is none just now, or None without a token."""
+        token = await store.find_held(tx, issuer_id, cardholder_id)
+        if token is None:
+            return None
+        if token.state is TokenState.ASSIGNED:
+            return Refused(Reason.NOT_ACTIVATED)
+        if token.state is TokenState.BLOCKED:
+            return Refused(Reason.BLOCKED)
+        seconds = await store.locked_seconds(tx, issuer_id, token.id)
+        return Locked(seconds) if seconds else token
+
     async def _charge(
         self, tx: Tx, issuer_id: str, actor: str, cardholder_id: str, serial: str | None
     ) -> Charged | Rejected | Locked | Refused:

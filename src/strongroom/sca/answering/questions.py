@@ -1,0 +1,213 @@
+"""The use cases of an issuer's service: a card is looked up and its code sent or asked for; a code is judged, once."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from typing import Final
+
+from strongroom.access.issuer_model import Issuer, SmsBy, UserIdSource
+from strongroom.issuing.port import CardPrompt, CardRefused, IssuerCode, TokenType, Verdict
+from strongroom.kit import audit
+from strongroom.kit.clock import now_of
+from strongroom.kit.crypto import Secret
+from strongroom.kit.db import Database, Tx
+from strongroom.kit.ids import is_id
+from strongroom.kit.limits import take
+from strongroom.kit.vault import Vault
+from strongroom.notify.messages import Messages
+from strongroom.notify.model import Limited
+from strongroom.notify.model import Purpose as MessagePurpose
+from strongroom.notify.texts import Template, Texts
+from strongroom.sca.answering import store
+from strongroom.sca.answering.model import PER_CARD, Asked, AuditTag, Hub
+from strongroom.sca.cardholding.cardholders import Cardholders
+from strongroom.sca.cardholding.model import Cardholder
+from strongroom.sca.challenges import Challenges
+from strongroom.sca.devices.model import CodeAccepted, Match, Reason, Refused
+from strongroom.sca.devices.verification import Verification
+from strongroom.sca.model import Accepted, Locked, Matched, Purpose, Rejected
+
+SMS_INFO: Final = "Enter your otp"
+DEVICE_INFO: Final = "Enter the code that your device shows"
+_CODES: Final = {
+    Reason.NO_USER: IssuerCode.NO_USER,
+    Reason.NO_TOKEN: IssuerCode.NO_TOKEN,
+    Reason.NOT_ACTIVATED: IssuerCode.NOT_ACTIVATED,
+    Reason.BLOCKED: IssuerCode.BLOCKED,
+    Reason.NOT_ASSOCIATED: IssuerCode.NOT_ASSOCIATED,
+}
+
+
+class _NotSent(Exception):
+    """The text message may not be sent now, so that nothing of the question may stay."""
+
+
+class Questions:
+    """What hubs ask an issuer that keeps its tokens here."""
+
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        cardholders: Cardholders,
+        verification: Verification,
+        challenges: Challenges,
+        messages: Messages,
+        texts: Texts,
+    ) -> None:
+        self._db = db
+        self._vault = vault
+        self._cardholders = cardholders
+        self._verification = verification
+        self._challenges = challenges
+        self._messages = messages
+        self._texts = texts
+
+    async def validate_card(self, hub: Hub, pan: Secret) -> CardPrompt | CardRefused:
+        """Say whether the card has a token and how its holder is asked; where messages are ours to send, send the code.
+
+        A card about which too much was asked, or whose telephone got too many messages, is an unknown error.
+        """
+        issuer_id = hub.issuer.id
+        try:
+            async with self._db.transaction(issuer_id) as tx:
+                if not await take(tx, PER_CARD, self._vault.hash("card question", issuer_id, pan.reveal())):
+                    return CardRefused(IssuerCode.UNKNOWN_ERROR)
+                answer = await self._answer(tx, hub.issuer, pan)
+                code = answer.code if isinstance(answer, CardRefused) else IssuerCode.SUCCESSFUL
+                await audit.record(tx, issuer_id, hub.name, AuditTag.ASKED, issuer_id, {"code": str(code)})
+        except _NotSent:
+            return CardRefused(IssuerCode.UNKNOWN_ERROR)
+        return answer
+
+    async def authenticate_otp(self, hub: Hub, user_id: Secret, typed: Secret) -> Verdict:
+        """Judge a code: the try is charged and committed before anything is compared, and a right code counts once."""
+        async with self._db.transaction(hub.issuer.id) as tx:
+            asked = await self._find_asked(tx, hub.issuer, user_id)
+        if isinstance(asked, IssuerCode):
+            return Verdict(asked)
+        if asked.challenge_id is not None:
+            return await self._judge_sent(hub, asked, asked.challenge_id, typed.reveal())
+        return await self._judge_device(hub, asked, typed.reveal())
+
+    async def _answer(self, tx: Tx, issuer: Issuer, pan: Secret) -> CardPrompt | CardRefused:
+        holder = await self._cardholders.find(tx, issuer.id, pan)
+        user_id = _user_id(issuer, holder, pan) if holder else None
+        if holder is None or user_id is None:
+            return CardRefused(IssuerCode.NO_USER)
+        if not holder.approved:
+            return CardRefused(IssuerCode.NOT_ACTIVATED)
+        shown_id = user_id if issuer.settings.user_id_source is UserIdSource.RETURNED else None
+        token = await self._verification.find_usable(tx, issuer.id, holder.id)
+        if isinstance(token, Refused):
+            return CardRefused(_CODES[token.reason])
+        if isinstance(token, Locked):
+            return CardRefused(IssuerCode.LOCKED)
+        if token is not None:
+            await self._remember(tx, issuer, user_id, Asked(holder.id, token_serial=token.serial))
+            return CardPrompt(TokenType.HARDWARE, DEVICE_INFO, user_id=shown_id)
+        return await self._answer_by_sms(tx, issuer, holder, pan, user_id, shown_id)
+
+    async def _answer_by_sms(
+        self, tx: Tx, issuer: Issuer, holder: Cardholder, pan: Secret, user_id: Secret, shown_id: Secret | None
+    ) -> CardPrompt | CardRefused:
+        """Send the code and keep the number to ourselves, or hand the number to the hub that sends codes of its own."""
+        if issuer.settings.sms_by is SmsBy.HUB:
+            await self._remember(tx, issuer, user_id, Asked(holder.id))
+            return CardPrompt(TokenType.SMS, SMS_INFO, Secret(holder.phone), shown_id)
+        card = self._vault.hash("purchase card", pan.reveal())  # wrong codes use up one budget, whichever door they come by
+        if await self._challenges.locked_seconds(tx, issuer.id, card):
+            return CardRefused(IssuerCode.LOCKED)
+        challenge_id = await self._challenges.begin(tx, issuer.id, Purpose.ISSUER, card)
+        [code] = await self._challenges.give_codes(tx, issuer.id, challenge_id, 1)
+        await self._remember(tx, issuer, user_id, Asked(holder.id, challenge_id=challenge_id))
+        await self._send(tx, issuer, holder, challenge_id, Secret(code))
+        return CardPrompt(TokenType.SMS, SMS_INFO, user_id=shown_id)
+
+    async def _remember(self, tx: Tx, issuer: Issuer, user_id: Secret, asked: Asked) -> None:
+        """Let this question take the place of the one before, whose code counts no more."""
+        user_hash = self._user_hash(issuer, user_id)
+        before = await store.find(tx, issuer.id, user_hash, lock=True)
+        if before is not None and before.challenge_id is not None:
+            await self._challenges.supersede(tx, issuer.id, before.challenge_id)
+        await store.put(tx, issuer.id, user_hash, asked)
+
+    async def _send(self, tx: Tx, issuer: Issuer, holder: Cardholder, challenge_id: str, code: Secret) -> None:
+        now = (await now_of(tx)).astimezone(UTC)
+        values = {"code": code.reveal(), "firm": issuer.name}
+        queued = await self._messages.queue(
+            tx,
+            issuer.id,
+            to=holder.phone,
+            text=await self._texts.write(tx, issuer.id, Template.CARD_CODE, values),
+            purpose=MessagePurpose.PURCHASE_CODE,
+            valid_until=now + timedelta(seconds=issuer.settings.otp_life_seconds),
+            key=f"question:{challenge_id}",
+            sender=issuer.settings.sms_sender,
+        )
+        if isinstance(queued, Limited):
+            raise _NotSent
+
+    async def _find_asked(self, tx: Tx, issuer: Issuer, user_id: Secret) -> Asked | IssuerCode:
+        """Return whose code a UserId brings; a hub that did not ask about the card first is answered where it can be."""
+        asked = await store.find(tx, issuer.id, self._user_hash(issuer, user_id))
+        source, named = issuer.settings.user_id_source, user_id.reveal()
+        if asked is not None:
+            holder = await self._cardholders.find_by_id(tx, issuer.id, asked.cardholder_id)
+        elif source is UserIdSource.PAN:
+            holder = await self._cardholders.find(tx, issuer.id, user_id)
+        elif source is UserIdSource.RETURNED and is_id(named):
+            holder = await self._cardholders.find_by_id(tx, issuer.id, named)
+        else:
+            holder = None
+        if holder is None:
+            return IssuerCode.NO_USER
+        return (asked or Asked(holder.id)) if holder.approved else IssuerCode.NOT_ACTIVATED
+
+    async def _judge_sent(self, hub: Hub, asked: Asked, challenge_id: str, typed: str) -> Verdict:
+        outcome = await self._challenges.try_code(hub.issuer.id, challenge_id, typed)
+        async with self._db.transaction(hub.issuer.id) as tx:
+            if isinstance(outcome, Matched):
+                accepted = await self._challenges.accept(tx, outcome)
+                if isinstance(accepted, Accepted):
+                    return await self._record(tx, hub, asked, IssuerCode.SUCCESSFUL)
+                outcome = accepted
+            return await self._record(tx, hub, asked, IssuerCode.LOCKED if isinstance(outcome, Locked) else IssuerCode.FAILED)
+
+    async def _judge_device(self, hub: Hub, asked: Asked, typed: str) -> Verdict:
+        issuer_id = hub.issuer.id
+        outcome = await self._verification.try_codes(issuer_id, hub.name, asked.cardholder_id, [typed], serial=asked.token_serial)
+        async with self._db.transaction(issuer_id) as tx:
+            judged = await self._verification.accept(tx, hub.name, outcome) if isinstance(outcome, Match) else outcome
+            return await self._record(tx, hub, asked, _code_of(judged))
+
+    async def _record(self, tx: Tx, hub: Hub, asked: Asked, code: IssuerCode) -> Verdict:
+        tag = AuditTag.AUTHENTICATED if code is IssuerCode.SUCCESSFUL else AuditTag.REJECTED
+        await audit.record(tx, hub.issuer.id, hub.name, tag, asked.cardholder_id, {"code": str(code)})
+        return Verdict(code)
+
+    def _user_hash(self, issuer: Issuer, user_id: Secret) -> bytes:
+        return self._vault.hash("question user", issuer.id, str(issuer.settings.user_id_source), user_id.reveal())
+
+
+def _user_id(issuer: Issuer, holder: Cardholder, pan: Secret) -> Secret | None:
+    """Return what the hub will call the cardholder, as the issuer's policy says."""
+    match issuer.settings.user_id_source:
+        case UserIdSource.PAN:
+            return pan
+        case UserIdSource.RETURNED:
+            return Secret(holder.id)
+        case UserIdSource.ACCOUNT:
+            return holder.account
+
+
+def _code_of(outcome: CodeAccepted | Rejected | Locked | Refused) -> IssuerCode:
+    match outcome:
+        case CodeAccepted():
+            return IssuerCode.SUCCESSFUL
+        case Locked():
+            return IssuerCode.LOCKED
+        case Refused(reason):
+            return _CODES[reason]
+        case Rejected():
+            return IssuerCode.FAILED
