@@ -49,7 +49,10 @@ def metrics_table() -> str:
 
 def refusals_table() -> str:
     """Return every refusal of the API by its code."""
-    found = {kind.code: kind for kind in _refusals(Refusal) if not issubclass(kind, OAuthRefused) and not _is_page(kind)}
+    kinds = sorted(
+        _refusals(Refusal), key=lambda kind: kind.__module__
+    )  # of a code that two contexts have, whatever was imported first
+    found = {kind.code: kind for kind in kinds if not issubclass(kind, OAuthRefused) and not _is_page(kind)}
     rows = (f"| `{code}` | {found[code].status} | {found[code].title}. |" for code in sorted(found) if code != Refusal.code)
     return _table(("code", "status", "means"), rows)
 
