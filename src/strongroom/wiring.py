@@ -190,8 +190,9 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
     )  # fmt: skip
     return_url = f"{settings.base_url}{RETURN_PATH}"
     merchants, cardholders = Merchants(db), Cardholders(db, vault, issuers, messages, texts)
+    signer = _signer(settings)
     verification = Verification(db, vault, cardholders)
-    remote_issuers = RemoteIssuers(_identity(settings), settings.issuer_hosts)
+    remote_issuers = RemoteIssuers(_identity(settings), settings.issuer_hosts, signer)
     return House(
         settings=settings,
         db=db,
@@ -234,7 +235,7 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         retention=Retention(db, sessions, keep_days=settings.retention_payments_days),
         desk=Desk(db, firms, customers, receiving, results),
         remote_issuers=remote_issuers,
-        signer=_signer(settings),
+        signer=signer,
         purchases=_purchases(db, vault, issuers, merchants, remote_issuers, cardholders, messages, texts),
         purchase_proofs=Proofs(db, vault, issuers, signing_keys, settings.base_url),
     )  # fmt: skip

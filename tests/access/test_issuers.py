@@ -147,3 +147,23 @@ async def test_a_profile_is_replaced_and_listed(house: House, issuer: Issuer):
     assert (await house.clients.list_all(issuer.id))[0].profile == ClientProfile(merchant_code="MX1")
     with pytest.raises(NotFound):
         await house.clients.set_profile(ACTOR, issuer.id, "cli-0000000000000", ClientProfile())
+
+
+async def test_signatures_and_sequences_are_asked_for_with_soap_and_with_a_pinned_signer_only(issuers: Issuers, issuer: Issuer):
+    for changes in (
+        {"ws_security": "body"}, {"reliable": "1.1"}, {"ws_security": "body", "remote_protocol": "soap"},
+        {"ws_security": "body", "remote_signer_hashes": [HUB]},
+    ):  # fmt: skip
+        with pytest.raises(Invalid):
+            await issuers.change(ACTOR, issuer.id, changes)
+    whole = {"ws_security": "body", "remote_protocol": "soap", "remote_signer_hashes": [HUB]}
+    assert (await issuers.change(ACTOR, issuer.id, whole)).settings.ws_security == "body"
+    with pytest.raises(Invalid):
+        await issuers.unpin(ACTOR, issuer.id, "remote_signer_hashes", bytes.fromhex(HUB))
+
+
+async def test_two_pins_at_once_are_both_kept(issuers: Issuers, issuer: Issuer):
+    pins = [hashlib.sha256(bytes([number])).digest() for number in range(8)]
+    await asyncio.gather(*(issuers.pin(ACTOR, issuer.id, "hub_certificate_hashes", one) for one in pins))
+    held = (await issuers.get(issuer.id)).settings.hub_certificate_hashes
+    assert {*held} == {one.hex() for one in pins}

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from strongroom.access.issuer_model import RemoteProtocol
+from strongroom.access.issuer_model import MessageSecurity, RemoteProtocol
 from strongroom.issuing.model import Policy
 from strongroom.issuing.port import RemoteIssuer
 from strongroom.issuing.registry import RemoteIssuers
@@ -43,19 +43,19 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def lines(pki: Pki, issuer: ForeignIssuer, clock: Clock) -> AsyncIterator[RemoteIssuers]:
-    one = RemoteIssuers(pki.identity(), frozenset({issuer.host}), clock=clock)
+    one = RemoteIssuers(pki.identity(), frozenset({issuer.host}), pki.signer(), clock=clock)
     yield one
     await one.close()
 
 
-@pytest.fixture(params=[RemoteProtocol.REST_XML, RemoteProtocol.REST_JSON])
-def protocol(request: pytest.FixtureRequest) -> RemoteProtocol:
-    return request.param
-
-
-@pytest.fixture
-def policy(issuer: ForeignIssuer, protocol: RemoteProtocol) -> Policy:
-    return Policy("iss-1", issuer.url, protocol)
+@pytest.fixture(params=[*RemoteProtocol, "signed soap"])
+def policy(issuer: ForeignIssuer, pki: Pki, request: pytest.FixtureRequest) -> Policy:
+    """Return a policy for every way in which an issuer is spoken to."""
+    if request.param in set(RemoteProtocol):
+        return Policy("iss-1", issuer.url, request.param)
+    issuer.signer = pki.signer("issuer").current()
+    signers = frozenset({pki.pin("issuer")})
+    return Policy("iss-1", issuer.url, RemoteProtocol.SOAP, MessageSecurity.BODY, signers=signers)
 
 
 @pytest.fixture

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
+from strongroom.soap.addressing import Wsa, write_addressing
+from strongroom.soap.envelopes import parse
+from strongroom.soap.faults import Version
+from strongroom.soap.security import Level, Signer
+from strongroom.soap.signing import sign
 from tests.issuing.pki import Pki
 
+ISSUER, SOAP = "http://techquest.interswitchng.com/", "http://schemas.xmlsoap.org/soap/envelope/"
 CARD, PHONE, CODE = "5061810000000152048", "08012345678", "459235"
 
 
@@ -25,6 +33,16 @@ class Asked:
     @property
     def is_json(self) -> bool:
         return "json" in self.headers["content-type"]
+
+    @property
+    def is_soap(self) -> bool:
+        return "soapaction" in self.headers
+
+    @property
+    def operation(self) -> str:
+        """The question in the words of the REST paths."""
+        named = self.headers["soapaction"].strip('"') if self.is_soap else self.path.strip("/").rpartition("/")[2]
+        return named.lower()
 
     @property
     def members(self) -> dict[str, str]:
@@ -52,6 +70,7 @@ class ForeignIssuer:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.answers: dict[str, Callable[[Asked], Reply]] = {}
+        self.signer: Signer | None = None  # by which SOAP answers are signed
 
     async def start(self, context: ssl.SSLContext) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
@@ -64,14 +83,16 @@ class ForeignIssuer:
         await self._server.wait_closed()
 
     def asked_for(self, operation: str) -> list[Asked]:
-        return [one for one in self.asked if one.path == f"/isas/{operation}/"]
+        return [one for one in self.asked if one.operation == operation]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, Lost):
             asked = await self._read(reader, writer)
             self.asked.append(asked)
-            own = self.answers.get(asked.path.strip("/").rpartition("/")[2])
+            own = self.answers.get(asked.operation)
             reply = own(asked) if own else self.usual(asked)
+            if self.signer is not None and reply.body.startswith(b"<s:Envelope"):
+                reply = dataclasses.replace(reply, body=sign_answer(asked, reply.body, self.signer))
             await asyncio.sleep(reply.delay_seconds)
             kind = "application/json" if asked.is_json else "application/xml; charset=utf-8"
             head = {"content-length": str(len(reply.body)), "content-type": kind, **reply.headers}
@@ -90,7 +111,7 @@ class ForeignIssuer:
         return Asked(path, headers, body, writer.get_extra_info("ssl_object").getpeercert(binary_form=True))
 
     def usual(self, asked: Asked) -> Reply:
-        if asked.path.endswith("/validatecard/"):
+        if asked.operation == "validatecard":
             if asked.members.get("CardPan") != CARD:
                 return said(asked, {"ResponseCode": "82001"})
             return said(
@@ -106,7 +127,19 @@ def said(asked: Asked, members: dict[str, str], status: int = 200, root: str = "
     if asked.is_json:
         return Reply(status, json.dumps(members).encode())
     inside = "".join(f"<{name}>{value}</{name}>" for name, value in members.items())
+    if asked.is_soap:
+        operation = asked.headers["soapaction"].strip('"')
+        inner = f'<{operation}Response xmlns="{ISSUER}"><{root}>{inside}</{root}></{operation}Response>'
+        return Reply(status, f'<s:Envelope xmlns:s="{SOAP}"><s:Body>{inner}</s:Body></s:Envelope>'.encode())
     return Reply(status, f"<{root}>{inside}</{root}>".encode())
+
+
+def sign_answer(asked: Asked, body: bytes, signer: Signer) -> bytes:
+    """Sign an answer, and say in it to which question it is."""
+    inner = body.decode().partition("<s:Body>")[2].partition("</s:Body>")[0]
+    relates_to = parse(asked.body).addressing.message_id
+    blocks = write_addressing(Wsa.V2005, "urn:answer", relates_to=relates_to)
+    return sign(Version.SOAP_11, inner, blocks, signer, datetime.now(UTC), Level.BODY).encode()
 
 
 async def open_issuer(pki: Pki) -> ForeignIssuer:

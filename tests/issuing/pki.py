@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from strongroom.issuing.transport import Identity
+from strongroom.soap.signers import OurSigner, SignerFiles
 
 
 class Pki:
@@ -39,6 +40,9 @@ class Pki:
 
     def identity(self, name: str = "hub") -> Identity:
         return Identity(self.folder / f"{name}.pem", self.folder / f"{name}.key", self.folder / "ca.pem")
+
+    def signer(self, name: str = "hub") -> OurSigner:
+        return OurSigner(SignerFiles(self.folder / f"{name}.pem", self.folder / f"{name}.key"))
 
     def pin(self, name: str) -> bytes:
         """Return the SHA-256 of a certificate."""

@@ -125,7 +125,7 @@ async def test_an_answer_beyond_64_kib_is_not_read_to_its_end(line, issuer):
 
 async def test_the_question_ends_with_its_time_and_the_code_stays_in_doubt(pki, issuer, policy):
     issuer.answers["authenticateotp"] = lambda asked: dataclasses.replace(said(asked, {"ResponseCode": "90000"}), delay_seconds=20)
-    impatient = RemoteIssuers(pki.identity(), frozenset({issuer.host}), limit_seconds=1)
+    impatient = RemoteIssuers(pki.identity(), frozenset({issuer.host}), pki.signer(), limit_seconds=1)
     with pytest.raises(IssuerSilent):
         await impatient.line(policy).authenticate_otp(PAN, OTP)
     await impatient.close()
@@ -189,7 +189,9 @@ async def test_old_and_new_certificate_may_be_pinned_together(lines, policy, pki
 
 async def test_a_service_of_another_authority_is_told_nothing(issuer, policy, pki, tmp_path):
     stranger = Pki(tmp_path, "hub")
-    lines = RemoteIssuers(dataclasses.replace(pki.identity(), ca=stranger.folder / "ca.pem"), frozenset({issuer.host}))
+    lines = RemoteIssuers(
+        dataclasses.replace(pki.identity(), ca=stranger.folder / "ca.pem"), frozenset({issuer.host}), pki.signer()
+    )
     with pytest.raises(IssuerUnavailable):
         await lines.line(policy).authenticate_otp(PAN, OTP)
     await lines.close()
@@ -199,8 +201,9 @@ async def test_a_service_of_another_authority_is_told_nothing(issuer, policy, pk
 async def test_a_renewed_certificate_of_ours_is_taken_up_without_a_restart(issuer, policy, tmp_path):
     own = Pki(tmp_path, "hub", "issuer")
     server = type(issuer)()
+    server.signer = issuer.signer
     await server.start(own.server_context())
-    lines = RemoteIssuers(own.identity(), frozenset({server.host}))
+    lines = RemoteIssuers(own.identity(), frozenset({server.host}), own.signer())
     renewed = dataclasses.replace(policy, url=server.url)
     await lines.line(renewed).validate_card(PAN)
     own.issue("hub")
@@ -212,7 +215,7 @@ async def test_a_renewed_certificate_of_ours_is_taken_up_without_a_restart(issue
 
 
 async def test_only_https_to_a_listed_host_is_called(pki, issuer, policy):
-    lines = RemoteIssuers(pki.identity(), frozenset({issuer.host, "issuer.example"}))
+    lines = RemoteIssuers(pki.identity(), frozenset({issuer.host, "issuer.example"}), pki.signer())
     for url in (
         issuer.url.replace("https", "http"), issuer.url.replace("localhost", "127.0.0.1"), "https://issuer.example:8443/",
         "https://issuer.example@evil.example/", f"https://user:pass@{issuer.host}/isas", "https://[::1", "ftp://issuer.example/",
@@ -223,8 +226,8 @@ async def test_only_https_to_a_listed_host_is_called(pki, issuer, policy):
     assert issuer.asked == []
 
 
-async def test_without_a_certificate_of_ours_nobody_is_called(issuer, policy):
-    lines = RemoteIssuers(None, frozenset({issuer.host}))
+async def test_without_a_certificate_of_ours_nobody_is_called(issuer, policy, pki):
+    lines = RemoteIssuers(None, frozenset({issuer.host}), pki.signer())
     with pytest.raises(IssuerUnavailable, match="no_certificate"):
         await lines.line(policy).authenticate_otp(PAN, OTP)
     assert issuer.asked == []

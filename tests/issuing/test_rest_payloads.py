@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from strongroom.issuing.connectors import answers
 from strongroom.issuing.connectors import rest_payloads as payloads
 from strongroom.issuing.port import CardPrompt, TokenType
 
@@ -23,7 +24,7 @@ def test_questions_are_compact_xml_without_a_declaration():
     ],
 )
 def test_answers_are_read_whatever_their_root_and_namespace(answer):
-    assert payloads.verdict(payloads.read_xml(answer)).is_right
+    assert answers.verdict(payloads.read_xml(answer)).is_right
 
 
 @pytest.mark.parametrize(
@@ -39,23 +40,23 @@ def test_answers_are_read_whatever_their_root_and_namespace(answer):
     ],
 )  # fmt: skip
 def test_what_is_not_a_plain_small_answer_is_unreadable(answer):
-    with pytest.raises(payloads.Unreadable):
-        payloads.verdict(payloads.read_xml(answer))
+    with pytest.raises(answers.Unreadable):
+        answers.verdict(payloads.read_xml(answer))
 
 
 @pytest.mark.parametrize(
     "answer", [b'{"ResponseCode":"90000"}', b'{"ResponseCode":90000}', b'{"Response":{"ResponseCode":"90000"}}']
 )
 def test_json_codes_may_be_texts_or_numbers(answer):
-    assert payloads.verdict(payloads.read_json(answer)).is_right
+    assert answers.verdict(payloads.read_json(answer)).is_right
 
 
 @pytest.mark.parametrize(
     "answer", [b"", b"[]", b"{", b'{"ResponseCode":true}', b'{"ResponseCode":null}', b'{"ResponseCode":[90000]}']
 )
 def test_json_without_a_code_is_unreadable(answer):
-    with pytest.raises(payloads.Unreadable):
-        payloads.verdict(payloads.read_json(answer))
+    with pytest.raises(answers.Unreadable):
+        answers.verdict(payloads.read_json(answer))
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,6 @@ def test_json_without_a_code_is_unreadable(answer):
     ],
 )  # fmt: skip
 def test_the_kind_of_token_is_read_or_follows_from_the_phone(members, kind):
-    found = payloads.card_answer({"ResponseCode": "90000", **members})
+    found = answers.card_answer({"ResponseCode": "90000", **members})
     assert isinstance(found, CardPrompt)
     assert found.token_type is kind

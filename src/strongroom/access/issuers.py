@@ -10,7 +10,7 @@ import msgspec
 
 from strongroom.access.changes import changed_settings
 from strongroom.access.errors import BankIdTaken, CardRangeTaken
-from strongroom.access.issuer_model import CardPrefix, Issuer, IssuerSettings
+from strongroom.access.issuer_model import CardPrefix, Issuer, IssuerSettings, MessageSecurity, ReliableVersion, RemoteProtocol
 from strongroom.access.model import AuditTag
 from strongroom.access.store import issuers as store
 from strongroom.kit import audit
@@ -43,6 +43,7 @@ class Issuers:
         if not 0 < bank_id <= _MAX_BANK_ID:
             raise Invalid("A BankId is a positive whole number")
         issuer_id, chosen = new_id("iss"), settings or IssuerSettings()
+        _check_remote(chosen)
         async with self._db.transaction(issuer_id) as tx:
             if not await store.add(tx, issuer_id, bank_id, name, chosen):
                 raise BankIdTaken
@@ -149,6 +150,7 @@ class Issuers:
                 raise NotFound
             changes = choose(issuer.settings)
             settings = changed_settings(issuer.settings, changes)
+            _check_remote(settings)
             await store.change(tx, issuer_id, name or issuer.name, settings)
             await store.set_hubs(tx, issuer_id, map(bytes.fromhex, settings.hub_certificate_hashes))
             detail = {"changed": sorted([*changes, *(["name"] if name else [])])}
@@ -196,3 +198,12 @@ def _check_prefixes(prefixes: Sequence[str]) -> None:
         msgspec.convert(list(prefixes), list[CardPrefix])
     except msgspec.ValidationError:
         raise Invalid("A card range is the first 4 to 12 digits of its cards") from None
+
+
+def _check_remote(settings: IssuerSettings) -> None:
+    """Raise Invalid when what is asked of messages to a remote issuer is more than its protocol can do: REST signs nothing."""
+    asks_for_soap = settings.ws_security is not MessageSecurity.OFF or settings.reliable is not ReliableVersion.NONE
+    if asks_for_soap and settings.remote_protocol is not RemoteProtocol.SOAP:
+        raise Invalid("ws_security and reliable are for SOAP: set remote_protocol=soap with them")
+    if settings.ws_security is not MessageSecurity.OFF and not settings.remote_signer_hashes:
+        raise Invalid("ws_security needs the certificates that may sign the answers: pin one with --as remote-signer")

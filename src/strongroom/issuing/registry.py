@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from strongroom.access.issuer_model import RemoteProtocol
 from strongroom.issuing.connectors.rest import RestConnector
-from strongroom.issuing.line import Line
+from strongroom.issuing.connectors.soap import SoapConnector
+from strongroom.issuing.line import Connector, Line
 from strongroom.issuing.model import LIMIT_SECONDS, Policy
 from strongroom.issuing.port import RemoteIssuer
 from strongroom.issuing.transport import Identity, Transport
+from strongroom.soap.signers import OurSigner
 
 
 class RemoteIssuers:
@@ -19,11 +22,13 @@ class RemoteIssuers:
         self,
         identity: Identity | None,
         allowed_hosts: frozenset[str] = frozenset(),
+        signer: OurSigner | None = None,
         *,
         limit_seconds: float = LIMIT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._transport = Transport(identity, allowed_hosts)
+        self._signer = signer
         self._limit_seconds = limit_seconds
         self._clock = clock
         self._lines: dict[str, tuple[Policy, Line]] = {}
@@ -36,6 +41,11 @@ class RemoteIssuers:
         """Return the line for a policy; a changed policy begins a new one."""
         held = self._lines.get(policy.issuer_id)
         if held is None or held[0] != policy:
-            line = Line(policy, RestConnector(self._transport, policy), limit_seconds=self._limit_seconds, clock=self._clock)
+            line = Line(policy, self._connector(policy), limit_seconds=self._limit_seconds, clock=self._clock)
             held = self._lines[policy.issuer_id] = (policy, line)
         return held[1]
+
+    def _connector(self, policy: Policy) -> Connector:
+        if policy.protocol is RemoteProtocol.SOAP:
+            return SoapConnector(self._transport, policy, self._signer)
+        return RestConnector(self._transport, policy)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from strongroom.access.issuer_model import RemoteProtocol
+from strongroom.issuing.connectors import answers
 from strongroom.issuing.connectors import rest_payloads as payloads
-from strongroom.issuing.connectors.rest_payloads import Unreadable
+from strongroom.issuing.connectors.answers import Unreadable
 from strongroom.issuing.model import Deadline, Policy
-from strongroom.issuing.port import CardPrompt, CardRefused, IssuerCode, IssuerSilent, IssuerUnavailable, Verdict
-from strongroom.issuing.transport import CLIENT_FAULTS, OK, SERVER_FAULTS, Answer, Transport
+from strongroom.issuing.port import CardPrompt, CardRefused, IssuerCode, Verdict
+from strongroom.issuing.transport import OK, Answer, Transport
 from strongroom.kit.crypto import Secret
 
 _XML = {"Content-Type": "application/xml; charset=utf-8", "Accept": "application/xml, text/xml"}
@@ -27,12 +28,12 @@ class RestConnector:
     async def validate_card(self, pan: Secret, deadline: Deadline) -> CardPrompt | CardRefused:
         """Ask whether the card has a token. Raise IssuerUnavailable or IssuerSilent."""
         members = await self._ask("validatecard", {"CardPan": pan.reveal()}, deadline)
-        return payloads.card_answer(members)
+        return answers.card_answer(members)
 
     async def authenticate_otp(self, user_id: Secret, otp: Secret, deadline: Deadline) -> Verdict:
         """Have a code judged. Raise IssuerUnavailable or IssuerSilent."""
         members = await self._ask("authenticateotp", {"UserId": user_id.reveal(), "Otp": otp.reveal()}, deadline)
-        return payloads.verdict(members)
+        return answers.verdict(members)
 
     async def _ask(self, operation: str, question: Mapping[str, str], deadline: Deadline) -> dict[str, str]:
         """Send one question and return the members of its answer, which has a code."""
@@ -46,11 +47,11 @@ class RestConnector:
         )
         try:
             members = _read(answer)
-            code = payloads.verdict(members).code
+            code = answers.verdict(members).code
         except Unreadable:
-            raise _without_code(answer) from None
+            raise answers.without_code(answer.status) from None
         if answer.status != OK and code is IssuerCode.SUCCESSFUL:
-            raise _without_code(answer)  # a success says so in its status too
+            raise answers.without_code(answer.status)  # a success says so in its status too
         return members
 
 
@@ -59,10 +60,3 @@ def _read(answer: Answer) -> dict[str, str]:
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = kind.endswith("json") or ("xml" not in kind and answer.body.lstrip()[:1] == b"{")
     return payloads.read_json(answer.body) if is_json else payloads.read_xml(answer.body)
-
-
-def _without_code(answer: Answer) -> IssuerUnavailable | IssuerSilent:
-    """Choose the word for an answer without a code: a refused request was not judged; of anything else nobody knows."""
-    if CLIENT_FAULTS <= answer.status < SERVER_FAULTS:
-        return IssuerUnavailable(f"http_{answer.status}", "The issuer refused the request")
-    return IssuerSilent(f"http_{answer.status}", "The issuer's answer cannot be read")

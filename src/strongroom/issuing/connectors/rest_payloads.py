@@ -6,7 +6,6 @@ any namespaces and members that we do not know.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape
@@ -14,15 +13,9 @@ from xml.sax.saxutils import escape
 import msgspec
 from lxml import etree
 
-from strongroom.issuing.port import CardPrompt, CardRefused, IssuerCode, TokenType, Verdict, code_of
-from strongroom.kit.crypto import Secret
+from strongroom.issuing.connectors.answers import Unreadable
 
-_MAX_DEPTH, _MAX_ELEMENTS, _MAX_INFO, _MAX_VALUE = 8, 128, 200, 256
-_NOT_PLAIN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069<>]+")
-
-
-class Unreadable(ValueError):
-    """The answer is not one of those that the contract knows."""
+_MAX_DEPTH, _MAX_ELEMENTS = 8, 128
 
 
 def write_xml(root: str, members: Mapping[str, str]) -> bytes:
@@ -59,38 +52,6 @@ def read_json(body: bytes) -> dict[str, str]:
         raise Unreadable("not an object")
     inner = next((one for one in value.values() if isinstance(one, dict) and "ResponseCode" in one), value)
     return {name: str(one) for name, one in inner.items() if isinstance(one, str | int) and not isinstance(one, bool)}
-
-
-def card_answer(members: Mapping[str, str]) -> CardPrompt | CardRefused:
-    """Return what the answer to ValidateCard says. Raise Unreadable when it has no code."""
-    code = _code(members)
-    if code is not IssuerCode.SUCCESSFUL:
-        return CardRefused(code)
-    phone, user_id = (_value(members, name) for name in ("PhoneNumber", "UserId"))
-    given = members.get("TokenType", "").strip()
-    is_sms = given == TokenType.SMS or (not given and phone is not None)
-    return CardPrompt(TokenType.SMS if is_sms else TokenType.HARDWARE, plain(members.get("AdditionalInfo", "")), phone, user_id)
-
-
-def verdict(members: Mapping[str, str]) -> Verdict:
-    """Return what the answer to AuthenticateOTP says. Raise Unreadable when it has no code."""
-    return Verdict(_code(members))
-
-
-def plain(text: str) -> str:
-    """Return an issuer's words as a payer may be shown them: one line, no control characters, at most 200 characters."""
-    return " ".join(_NOT_PLAIN.sub(" ", text).split())[:_MAX_INFO]
-
-
-def _code(members: Mapping[str, str]) -> IssuerCode:
-    if not members.get("ResponseCode", "").strip():
-        raise Unreadable("no code")
-    return code_of(members["ResponseCode"])
-
-
-def _value(members: Mapping[str, str], name: str) -> Secret | None:
-    text = members.get(name, "").strip()
-    return Secret(text) if 0 < len(text) <= _MAX_VALUE else None
 
 
 def _members(root: Any) -> dict[str, str]:
