@@ -7,8 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Served:
     identity: Identity
     folder: Path
     process: subprocess.Popen[bytes]
+    variables: Mapping[str, str]
 
     def client(self, context: Any = None) -> httpx.Client:
         """Return a client of the TLS listener."""
@@ -51,17 +52,30 @@ def serve(database: Any, folder: Path, **settings: str) -> Iterator[Served]:
         "tls_client_ca": str(authority.file), "port": str(port), "base_url": f"http://localhost:{port}",
     }  # fmt: skip
     variables = environment(database, folder, **(files | settings))
-    with (folder / "serve.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "strongroom", "serve"], env=os.environ | variables, stdout=log, stderr=subprocess.STDOUT
-        )
-    served = Served(f"http://127.0.0.1:{port}", f"https://localhost:{tls_port}", authority, other, identity, folder, process)
+    process = _start(folder, variables)
+    served = Served(
+        f"http://127.0.0.1:{port}", f"https://localhost:{tls_port}", authority, other, identity, folder, process, variables
+    )  # fmt: skip
     try:
         _wait(served)
         yield served
     finally:
         process.terminate()
         process.wait(30)
+
+
+def restart(served: Served) -> Served:
+    """Start a server that was killed anew, as it was, and wait until it answers. Whoever does that stops it."""
+    again = replace(served, process=_start(served.folder, served.variables))
+    _wait(again)
+    return again
+
+
+def _start(folder: Path, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    with (folder / "serve.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "strongroom", "serve"], env={**os.environ, **variables}, stdout=log, stderr=subprocess.STDOUT
+        )
 
 
 def _wait(served: Served) -> None:
