@@ -23,7 +23,7 @@ from tests.safetoken.test_enrolment import members
 
 DOCUMENT = build_document(SANDBOX)
 KEPT = ROOT / "docs" / "integrate" / "safetoken-openapi.json"
-OURS = re.compile(r"^/(passport|api/v1/safetoken)")
+OURS = re.compile(r"^/(passport|issuer|api/v1/safetoken)")
 
 
 def test_the_document_is_valid_and_the_kept_file_is_it() -> None:
@@ -35,7 +35,7 @@ def test_the_document_is_valid_and_the_kept_file_is_it() -> None:
 
 def test_every_route_is_documented_and_nothing_else(application: tuple[House, Edge]) -> None:
     routes = {
-        (method.lower(), re.sub(r"\{(\w+):str\}", r"{\1}", route.path))
+        (method.lower(), re.sub(r"\{(\w+):(?:str|int)\}", r"{\1}", route.path))
         for route in make_app(application[0]).routes
         if isinstance(route, HTTPRoute) and OURS.match(route.path)
         for handler in route.route_handlers

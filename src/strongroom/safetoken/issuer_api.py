@@ -43,7 +43,8 @@ from strongroom.sca.answering.model import Hub
 from strongroom.sca.answering.questions import Questions
 
 STATE: Final = "safetoken_issuer"
-PATH: Final = "/issuer/{bank_id:int}"
+ADDRESS: Final = "/issuer/{bank_id}"
+_PATH: Final = "/issuer/{bank_id:int}"
 _XML: Final = "text/xml; charset=utf-8"
 _SERVER_ERROR: Final = 500
 _PINNED: Final = {"certificate": "the pinned certificate of the hub is looked at before anything is read"}
@@ -101,7 +102,7 @@ _ERRORS: Final[Any] = dict.fromkeys(rest_errors(), answer_caller)
 _SOAP_ERRORS: Final[Any] = {**rest_errors(), RequestEntityTooLarge: answer_too_large}
 
 
-@post(f"{PATH}/validatecard", status_code=200, opt=_PINNED, exception_handlers=_ERRORS)
+@post(f"{_PATH}/validatecard", status_code=200, opt=_PINNED, exception_handlers=_ERRORS)
 async def validate_card(request: _Request, bank_id: FromPath[int], body: RawBody) -> Response[bytes]:
     """Tell a hub whether a card has a token and how its holder is asked (`ValidateCard`)."""
     hub = await _hub(request, bank_id)
@@ -109,7 +110,7 @@ async def validate_card(request: _Request, bank_id: FromPath[int], body: RawBody
     return _say(request, await _validate(_api(request).questions, hub, members))
 
 
-@post(f"{PATH}/authenticateotp", status_code=200, opt=_PINNED, exception_handlers=_ERRORS)
+@post(f"{_PATH}/authenticateotp", status_code=200, opt=_PINNED, exception_handlers=_ERRORS)
 async def authenticate_otp(request: _Request, bank_id: FromPath[int], body: RawBody) -> Response[bytes]:
     """Judge a one-time password, once (`AuthenticateOTP`)."""
     hub = await _hub(request, bank_id)
@@ -117,7 +118,7 @@ async def authenticate_otp(request: _Request, bank_id: FromPath[int], body: RawB
     return _say(request, await _authenticate(_api(request).questions, hub, members))
 
 
-@post(f"{PATH}/soap", status_code=200, opt=_PINNED, exception_handlers=_SOAP_ERRORS)
+@post(f"{_PATH}/soap", status_code=200, opt=_PINNED, exception_handlers=_SOAP_ERRORS)
 async def receive(request: _Request, bank_id: FromPath[int], body: RawBody) -> Response[bytes]:
     """Answer `ValidateCard` or `AuthenticateOTP` in SOAP 1.1 or 1.2, signed where the issuer's policy says so."""
     hub = await _hub(request, bank_id)
@@ -135,7 +136,7 @@ async def receive(request: _Request, bank_id: FromPath[int], body: RawBody) -> R
 
 
 @get(
-    f"{PATH}/soap",
+    f"{_PATH}/soap",
     opt={"public": "the WSDL describes what anybody may read"},
     exception_handlers=_SOAP_ERRORS,
     sync_to_thread=False,

@@ -11,6 +11,9 @@ from strongroom.access.model import PRINTED_CLIENT_ID, SCOPES_OF, TenantKind
 from strongroom.safetoken.codes import CODES
 from strongroom.safetoken.errors import RestError
 from strongroom.safetoken.members import CardHolderIn
+from strongroom.safetoken.openapi_issuer import SECURITY as HUB_SECURITY
+from strongroom.safetoken.openapi_issuer import SHAPES as ISSUER_SHAPES
+from strongroom.safetoken.openapi_issuer import issuer_paths
 from strongroom.safetoken.openapi_purchases import SHAPES, purchase_paths
 from strongroom.safetoken.operations import NAMES
 from strongroom.safetoken.passport import KeySet, PassportAnswer, PassportError
@@ -59,6 +62,7 @@ def build_document(base_url: str) -> Schema:
             "/api/v1/safetoken/reliable": {"post": _in_sequence(), "get": _wsdl("showReliableWsdl")},
             "/api/v1/safetoken/postman": {"get": _postman()},
             **purchase_paths(_refusals),
+            **issuer_paths(_refusals, _wsdl("showIssuerWsdl")),
         },
         "components": {"schemas": _schemas(), "securitySchemes": _security()},
     }
@@ -70,7 +74,7 @@ def document_json(base_url: str) -> bytes:
 
 
 def _schemas() -> Schema:
-    shapes = [RestError, PassportAnswer, PassportError, KeySet, CardHolderIn, ResultOut, *SHAPES]
+    shapes = [RestError, PassportAnswer, PassportError, KeySet, CardHolderIn, ResultOut, *SHAPES, *ISSUER_SHAPES]
     _, components = msgspec.json.schema_components(shapes, ref_template=f"{_AT}{{name}}")
     return dict(sorted(components.items()))
 
@@ -83,6 +87,7 @@ def _security() -> Schema:
     return {
         "basic": {"type": "http", "scheme": "basic", "description": "The client's id and secret"},
         "passport": {"type": "oauth2", "description": "An access token of /passport, as a bearer", "flows": flows},
+        **HUB_SECURITY,
     }
 
 

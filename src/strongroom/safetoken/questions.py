@@ -30,15 +30,30 @@ class Form(StrEnum):
     JSON = "application/json"
 
 
-class QuestionIn(Shape, frozen=True, forbid_unknown_fields=False, rename=None):
-    """Either question as JSON; a number counts as its digits, and other members are not looked at."""
+class CardQuestionIn(Shape, frozen=True, forbid_unknown_fields=False, rename=None):
+    """ValidateCard as JSON; a number counts as its digits, and other members are not looked at."""
 
     CardPan: str | int | None = None  # the contract's own names
+
+
+class OtpQuestionIn(Shape, frozen=True, forbid_unknown_fields=False, rename=None):
+    """AuthenticateOTP as JSON."""
+
     UserId: str | int | None = None
     Otp: str | int | None = None
 
 
-_READER: Final = Reader(QuestionIn)
+class AnswerOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An answer, in the contract's order; `UserId` is ours, where the issuer names the cardholder itself."""
+
+    ResponseCode: str
+    TokenType: str | None = None
+    PhoneNumber: str | None = None
+    AdditionalInfo: str | None = None
+    UserId: str | None = None
+
+
+_READERS: Final[Mapping[tuple[str, ...], Reader[Any]]] = {CARD: Reader(CardQuestionIn), CODE: Reader(OtpQuestionIn)}
 
 
 def form_of(content_type: str) -> Form:
@@ -52,10 +67,10 @@ def answer_form(accept: str, asked: Form) -> Form:
     return asked if wants_json == wants_xml else (Form.JSON if wants_json else Form.XML)
 
 
-def read_question(body: bytes, form: Form, names: Iterable[str]) -> dict[str, str] | None:
+def read_question(body: bytes, form: Form, names: tuple[str, ...]) -> dict[str, str] | None:
     """Return the members of a question; None when one is missing, empty, doubled or too long. Raise Malformed or Invalid."""
     if form is Form.JSON:
-        given: Mapping[str, Any] = msgspec.structs.asdict(_READER.read(body))
+        given: Mapping[str, Any] = msgspec.structs.asdict(_READERS[names].read(body))
         return _complete({name: str(value).strip() for name, value in given.items() if value is not None}, names)
     try:
         return read_members(read(body), names)
@@ -76,17 +91,17 @@ def read_members(element: Element, names: Iterable[str]) -> dict[str, str] | Non
 
 
 def members_of(answer: CardPrompt | CardRefused | Verdict) -> dict[str, str]:
-    """Return the members of an answer in the contract's order; `UserId` is ours, where the issuer names the cardholder itself."""
-    if not isinstance(answer, CardPrompt):
-        return {"ResponseCode": str(answer.code)}
-    given = {
-        "ResponseCode": str(IssuerCode.SUCCESSFUL),
-        "TokenType": str(answer.token_type),
-        "PhoneNumber": answer.phone.reveal() if answer.phone else "",
-        "AdditionalInfo": answer.additional_info,
-        "UserId": answer.user_id.reveal() if answer.user_id else "",
-    }
-    return {name: value for name, value in given.items() if value}
+    """Return the members of an answer that it has, in their order."""
+    said = AnswerOut(str(IssuerCode.SUCCESSFUL if isinstance(answer, CardPrompt) else answer.code))
+    if isinstance(answer, CardPrompt):
+        said = msgspec.structs.replace(
+            said,
+            TokenType=str(answer.token_type),
+            PhoneNumber=answer.phone.reveal() if answer.phone else None,
+            AdditionalInfo=answer.additional_info or None,
+            UserId=answer.user_id.reveal() if answer.user_id else None,
+        )
+    return {name: value for name, value in msgspec.structs.asdict(said).items() if value is not None}
 
 
 def write_answer(members: Mapping[str, str], form: Form, root: str = "Response") -> bytes:

@@ -13,6 +13,7 @@ from tests.safetoken.authorities import Identity
 from tests.safetoken.conftest import ACTOR, Bank, next_bank, prefix_of
 from tests.safetoken.hubs.conftest import Service, open_service, shown
 from tests.safetoken.served import Served
+from tests.safetoken.test_openapi import faults
 
 XML, JSON = "application/xml; charset=utf-8", "application/json"
 
@@ -180,3 +181,15 @@ async def test_one_code_from_sixteen_connections_at_once_is_accepted_once(servic
         said = list(pool.map(send, clients))
     assert sum("90000" in text for text in said) == 1
     assert all("90000" in text or "80001" in text or "81002" in text for text in said)
+
+
+async def test_answers_in_json_are_as_the_openapi_document_says(service: Service):
+    kind = {"content-type": JSON}
+    for body, identity, status in (
+        ({"CardPan": service.phone_pan}, None, 200), ({"CardPan": "1"}, None, 200), ({"CardPan": []}, None, 422),
+        ({"CardPan": service.phone_pan}, service.served.authority.issue("a json stranger"), 403),
+    ):  # fmt: skip
+        answer = service.post("validatecard", json.dumps(body), identity, **kind)
+        assert (answer.status_code, faults(answer, "/issuer/{bank_id}/validatecard")) == (status, [])
+    answer = service.post("authenticateotp", json.dumps({"UserId": service.device_pan, "Otp": shown()}), **kind)
+    assert faults(answer, "/issuer/{bank_id}/authenticateotp") == []

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from strongroom.issuing.port import CardPrompt, IssuerCode, TokenType
 from strongroom.kit.crypto import Secret
+from strongroom.kit.db import Database
+from strongroom.sca.answering import store
 from tests.sca.answering.conftest import ACTOR, PAN, PHONE, Desk, shown, wrong
 
 OTHER_PAN = "5061810000000152055"
@@ -172,3 +175,14 @@ async def test_every_answer_is_in_the_audit_without_the_card_the_code_or_the_num
     assert {row[1] for row in rows} == {desk.hub.name}
     everything = " ".join(str(value) for row in rows for value in row)
     assert not any(secret in everything for secret in (PAN, code, PHONE))
+
+
+async def test_a_question_is_forgotten_after_seven_days_and_not_before(desk: Desk, database: Any):
+    await desk.give()
+    await desk.ask()
+    worker = await Database.connect(database.worker_dsn, role="strongroom_worker")
+    for days, gone in ((6, 0), (2, 1)):
+        await desk.pass_time(days * 86_400)
+        async with worker.transaction() as tx:
+            assert await store.forget_old(tx) == gone
+    await worker.close()
