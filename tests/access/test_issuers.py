@@ -149,10 +149,10 @@ async def test_a_profile_is_replaced_and_listed(house: House, issuer: Issuer):
         await house.clients.set_profile(ACTOR, issuer.id, "cli-0000000000000", ClientProfile())
 
 
-async def test_signatures_and_sequences_are_asked_for_with_soap_and_with_a_pinned_signer_only(issuers: Issuers, issuer: Issuer):
+async def test_settings_that_contradict_each_other_are_refused(issuers: Issuers, issuer: Issuer):
     for changes in (
         {"ws_security": "body"}, {"reliable": "1.1"}, {"ws_security": "body", "remote_protocol": "soap"},
-        {"ws_security": "body", "remote_signer_hashes": [HUB]},
+        {"ws_security": "body", "remote_signer_hashes": [HUB]}, {"hosting": "remote", "hub_certificate_hashes": [HUB]},
     ):  # fmt: skip
         with pytest.raises(Invalid):
             await issuers.change(ACTOR, issuer.id, changes)

@@ -10,7 +10,15 @@ import msgspec
 
 from strongroom.access.changes import changed_settings
 from strongroom.access.errors import BankIdTaken, CardRangeTaken
-from strongroom.access.issuer_model import CardPrefix, Issuer, IssuerSettings, MessageSecurity, ReliableVersion, RemoteProtocol
+from strongroom.access.issuer_model import (
+    CardPrefix,
+    Hosting,
+    Issuer,
+    IssuerSettings,
+    MessageSecurity,
+    ReliableVersion,
+    RemoteProtocol,
+)
 from strongroom.access.model import AuditTag
 from strongroom.access.store import issuers as store
 from strongroom.kit import audit
@@ -201,9 +209,11 @@ def _check_prefixes(prefixes: Sequence[str]) -> None:
 
 
 def _check_remote(settings: IssuerSettings) -> None:
-    """Raise Invalid when what is asked of messages to a remote issuer is more than its protocol can do: REST signs nothing."""
+    """Raise Invalid when settings contradict each other, such as a signature asked of a protocol that has none."""
     asks_for_soap = settings.ws_security is not MessageSecurity.OFF or settings.reliable is not ReliableVersion.NONE
     if asks_for_soap and settings.remote_protocol is not RemoteProtocol.SOAP:
         raise Invalid("ws_security and reliable are for SOAP: set remote_protocol=soap with them")
     if settings.ws_security is not MessageSecurity.OFF and not settings.remote_signer_hashes:
         raise Invalid("ws_security needs the certificates that may sign the answers: pin one with --as remote-signer")
+    if settings.hosting is Hosting.REMOTE and settings.hub_certificate_hashes:
+        raise Invalid("Where the issuer's own service keeps its tokens no hub asks here: hosting=remote goes without pinned hubs")
