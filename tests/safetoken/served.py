@@ -44,7 +44,7 @@ def serve(database: Any, folder: Path, **settings: str) -> Iterator[Served]:
     """Start the server, wait until it answers, and stop it at the end."""
     authority, other = Authority(folder, "authority"), Authority(folder, "other-authority")
     identity = authority.issue("server", SERVER, host="localhost")
-    port = free_port(18_000 + os.getpid() % 2_000)
+    port = free_port(18_000 + os.getpid() % 250 * 16)  # apart from what a neighbouring worker starts at this moment, or kills
     tls_port = free_port(port + 1)
     files = {
         "tls_port": str(tls_port), "tls_certificate": str(identity.certificate_file), "tls_key": str(identity.key_file),
