@@ -35,6 +35,11 @@ class Fuse:
     count: int = 0
     names: list[str] = field(default_factory=list)
 
+    @property
+    def has_blown(self) -> bool:
+        """True when the process has died."""
+        return bool(self.at) and self.count >= self.at
+
     def step(self, name: str) -> None:
         """Pass one step. Raise Killed at the named one and at every later one: what is dead stays dead."""
         self.count += 1

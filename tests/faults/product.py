@@ -19,6 +19,7 @@ from tests.journeys.conftest import House
 
 PATIENCE_SECONDS = 60.0
 BANK = "mulberry"
+COMMANDS = {"web": ("strongroom", "serve"), "worker": ("strongroom", "worker"), "bank": ("modelbank", "serve")}
 _FORM = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 _AWAY = (httpx.TransportError,)
 
@@ -162,16 +163,16 @@ class Product:
         return "\n".join(f"== {log.name}\n" + "\n".join(log.read_text().splitlines()[-40:]) for log in logs)
 
     def kill(self, victim: str) -> None:
-        """Kill the web process, the worker or PostgreSQL, without warning."""
-        pid = self._postmaster() if victim == "postgres" else self._child({"web": "serve", "worker": "worker"}[victim])
+        """Kill the web process, the worker, PostgreSQL or the model bank, without warning."""
+        pid = self._postmaster() if victim == "postgres" else self._child(*COMMANDS[victim])
         if pid:
             os.kill(pid, signal.SIGKILL)
 
-    def _child(self, word: str) -> int | None:
-        """Return the pid of the child that runs `strongroom WORD`."""
+    def _child(self, program: str, word: str) -> int | None:
+        """Return the pid of the child that runs `PROGRAM WORD`."""
         for pid in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split():
             command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if b"strongroom" in command and word.encode() in command:
+            if {program.encode(), word.encode()} <= set(command):
                 return int(pid)
         return None
 

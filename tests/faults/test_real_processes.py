@@ -123,13 +123,14 @@ def test_a_payment_during_which_each_part_was_killed_debits_once_or_not_at_all(p
         Death("web", BEFORE_RETURN, 0.5),
         Death("postgres", AFTER_RETURN, 1.6),
         Death("worker", AFTER_RETURN, 2.0),
+        Death("bank", AFTER_RETURN, 1.6),
     ]
     trials = run(product, deaths)
     assert any(product.debits(trial.amount_minor) for trial in trials), "no payment went through: the harness tests nothing"
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("victim", ["web", "worker", "postgres"])
+@pytest.mark.parametrize("victim", ["web", "worker", "postgres", "bank"])
 def test_every_moment_of_a_payment_for_every_part(product: Product, victim: str) -> None:
     before = [Death(victim, BEFORE_RETURN, 0.3 * n) for n in range(8)]
     after = [Death(victim, AFTER_RETURN, 0.3 * n) for n in range(16)]
