@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument(
         "--only",
         default="",
-        help="only rows of requests whose name contains this, or `safetoken`, or `connector`, and nothing else",
+        help="only rows whose name contains this, or `safetoken`, or `connector`, and nothing else",
     )
     parser.add_argument(
         "--uvloop", action="store_true", help="run the web process on uvloop, which `strongroom serve` does not yet"
@@ -81,15 +81,22 @@ async def _measure(system: System, asked: argparse.Namespace, effort: Effort) ->
         await _contests(system, firms, effort, asked.only)
     for result in await safetoken.measured(system, effort) if asked.only in ("", "safetoken") else []:
         _peer_line(result)
+    await _beside_peers(system, one[0], effort, asked.only)
     if asked.only:
         return
-    [case_id] = await rows.open_cases(system, one[0], 1)
-    await rows.ask_once(system, one[0], [case_id])
-    _peer_line(await peering.tokens(system, effort))
-    _peer_line(await peering.page(system, one[0], case_id, effort))
-    _peer_line(await peering.webhooks(system, one[0], Effort(min(3, effort.rounds), effort.seconds)))
     now, highest = system.memory_mb()
     print(f"\nMemory of the web process: {now:.0f} MB now, {highest:.0f} MB at its highest", flush=True)
+
+
+async def _beside_peers(system: System, firm: BenchFirm, effort: Effort, only: str) -> None:
+    if only in "POST /token":
+        _peer_line(await peering.tokens(system, effort))
+    if only in "portal page, logged in":
+        [case_id] = await rows.open_cases(system, firm, 1)
+        await rows.ask_once(system, firm, [case_id])
+        _peer_line(await peering.page(system, firm, case_id, effort))
+    if only in "webhook deliveries":
+        _peer_line(await peering.webhooks(system, firm, Effort(min(3, effort.rounds), effort.seconds)))
 
 
 async def _contests(system: System, firms: Sequence[BenchFirm], effort: Effort, only: str) -> None:
