@@ -37,7 +37,7 @@ PUBLIC_ABOUT_FIRM = {"/customer", "/customer/genuine", "/customer/firm/{name:str
 PATH_PARAMETERS = {
     "case_id": ("cse",), "customer_id": ("cst",), "request_id": ("csp", "car"), "authentication_id": ("cau", "pur"),
     "endpoint_id": ("whk",), "event_id": ("evt",), "payment_id": ("pay",), "share_id": ("shr",), "consent_id": ("shr",),
-    "token": ("",), "name": ("frm",), "rest": ("",),
+    "token": ("",), "name": ("frm",), "rest": ("",), "bank_id": ("",),
 }  # fmt: skip
 POSTED_BY_BANKS = {"/customer/return"}
 QUERIES: dict[str, list[str]] = {
@@ -67,6 +67,9 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "POST /api/v1/safetoken/authentications/{authentication_id:str}/otp": [],
     "POST /api/v1/safetoken/authentications/{authentication_id:str}/verify": [{"otp": "123456"}],
     "POST /api/v1/safetoken/authentications/proofs/verify": [{"proof": ID, "reference": ID}],
+    "POST /issuer/{bank_id:int}/validatecard": [{"CardPan": ID}],
+    "POST /issuer/{bank_id:int}/authenticateotp": [{"UserId": ID, "Otp": "123456"}],
+    "POST /issuer/{bank_id:int}/soap": [{"CardPan": ID}],
     "POST /oauth/revoke": [{"client_id": ID, "client_secret": SECRET, "token": ID}, {**AS_CLIENT, "token": ID}],
     "POST /oauth/introspect": [{"client_id": ID, "client_secret": SECRET, "token": ID}, {**AS_CLIENT, "token": ID}],
     "POST /api/1.0/cases": [{"caseRef": ID, "customers": [PERSON]}],
@@ -137,6 +140,7 @@ LEADS_TO = {
 # Reads that show one thing of a firm: pointed at its own ids they must answer well, else the matrix proves nothing.
 NOT_OF_ONE_FIRM = {
     "/customer/static/{name:str}", "/api/doc/static/{name:str}", "/customer/{rest:path}", "/customer/grant/{token:str}",
+    "/issuer/{bank_id:int}/soap",
 }  # fmt: skip
 # A merchant's and an issuer's, never a firm's: tests/safetoken/test_purchases_api.py shows that those two see them.
 OF_MERCHANTS = {"/api/v1/safetoken/authentications", "/api/v1/safetoken/authentications/{authentication_id:str}"}
