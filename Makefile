@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 LOCK = var/lock/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
        --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(ARGS)
 
-.PHONY: help run test check bench soak c14n-differential screenshots schema lock clean
+.PHONY: help run test check bench soak conformance c14n-differential screenshots schema lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ bench: .venv/prepared  ## the load scripts beside pgbench and the peers, as rati
 
 soak: .venv/prepared  ## the full counts of the long races and fault loops (docs/reliability.md)
 	@$(BIN)/python -m pytest -v -rs -m soak $(ARGS)
+
+conformance: .venv/test  ## the official open banking tests and our own of every rule, on the model bank (docs/conformance.md)
+	@$(BIN)/python -m tests.conformance
 
 c14n-differential: .venv/test  ## our canonical XML beside libxml2's on 100,000 random documents (ARGS="count seed")
 	@$(BIN)/python -m tests.soap.c14n_differential $(ARGS)

@@ -11,6 +11,7 @@ import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,17 +90,26 @@ def start(folder: Path, pages_port: int, api_port: int) -> Running:
 
 @pytest.fixture(scope="session")
 def modelbank(postgres: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    folder = tmp_path_factory.mktemp("modelbank")
+    with serving(tmp_path_factory.mktemp("modelbank"), postgres.dsn(f"modelbank_{uuid.uuid4().hex}")) as running:
+        yield running
+
+
+@contextmanager
+def serving(folder: Path, dsn: str) -> Iterator[Running]:
+    """Run a model bank with two clients, whose payments progress quickly."""
     pages_port, api_port = free_port(), free_port()
-    enrol(folder, postgres.dsn(f"modelbank_{uuid.uuid4().hex}"), pages_port, api_port)
+    enrol(folder, dsn, pages_port, api_port)
     change_config(folder, schedule=QUICK, limits={"slow_seconds": 0.5, "down_seconds": 60})
     add_second_client(folder)
     listening_uri = f"http://localhost:{free_port()}/callback"
     add_redirect_uri(folder, listening_uri)
     running = replace(start(folder, pages_port, api_port), listening_uri=listening_uri)
-    yield running
-    running.process.terminate()
-    assert running.process.wait(timeout=10) == 0
+    try:
+        yield running
+    finally:
+        running.process.terminate()
+        ended = running.process.wait(timeout=10)
+    assert ended == 0
 
 
 def add_redirect_uri(folder: Path, uri: str) -> None:

@@ -1,0 +1,61 @@
+"""Writes docs/conformance.md from a run's outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tests.conformance.outcomes import Outcome, counted
+from tests.rules.source import ROOT
+
+PAGE = ROOT / "docs" / "conformance.md"
+_OFFICIAL = ("mandatory", "conditional")
+_TITLES = {
+    "2 authorise": "The authorisation request",
+    "3 headers": "Headers",
+    "4 signatures": "Message signatures",
+    "5 payments": "Payments",
+    "6 accounts": "Account information",
+}
+_OPENING = """\
+# Conformance of the model bank
+
+Written by `make conformance`, which starts a model bank and tries it. `make test` does the same, and refuses a page that says
+anything else.
+
+"""
+_OFFICIAL_OPENING = """
+## The official payment tests
+
+The functional conformance suite of Open Banking Limited describes its tests in manifests (v4.0, `ob_4.0_payment_fca.json`). Our own
+runner reads them and does as the official suite does: its bodies, its choice of token, its headers and signatures; the customer
+agrees without pages (headless); answers are checked against the official OpenAPI document and their signatures verified where the
+test asks for it. A conditional test is skipped only when the bank answers that it has no such endpoint, with 404.
+
+| test | kind | what it checks | result |
+|---|---|---|---|
+"""
+_RULES_OPENING = """
+## Our own tests of the standard's rules
+
+For each rule one attempt to break it (or, where a rule grants something, to see it withheld). *Seen* is the bank's answer. Every
+refusal is also checked to carry `x-fapi-interaction-id`, and every one with a body under `/pisp` to be signed by the bank.
+"""
+
+
+def render(outcomes: Sequence[Outcome]) -> str:
+    """Return the whole page."""
+    official = [outcome for outcome in outcomes if outcome.part in _OFFICIAL]
+    rows = [f"| {one.id} | {one.part} | {one.title} | {_result(one)} |\n" for one in official]
+    return "".join([_OPENING, f"{counted(outcomes)}\n", _OFFICIAL_OPENING, *rows, _RULES_OPENING, *_rules(outcomes)])
+
+
+def _rules(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    for part, title in _TITLES.items():
+        yield f"\n### {title}\n\n| rule | result | seen |\n|---|---|---|\n"
+        for one in outcomes:
+            if one.part == part:
+                yield f"| {one.title} | {one.result} | {one.remark} |\n"
+
+
+def _result(one: Outcome) -> str:
+    return f"{one.result}: {one.remark}" if one.remark else one.result
