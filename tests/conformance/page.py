@@ -40,13 +40,20 @@ _RULES_OPENING = """
 For each rule one attempt to break it (or, where a rule grants something, to see it withheld). *Seen* is the bank's answer. Every
 refusal is also checked to carry `x-fapi-interaction-id`, and every one with a body under `/pisp` to be signed by the bank.
 """
+_CLOSING = """
+## Between the connector and the bank
+
+`tests/banking/test_through_prism.py` puts [Prism](https://github.com/stoplightio/prism) with the official documents between our
+connector and the model bank: a payment that is credited, one that is rejected late, and an account that is shared. It finds no
+request and no answer off the documents.
+"""
 
 
 def render(outcomes: Sequence[Outcome]) -> str:
     """Return the whole page."""
     official = [outcome for outcome in outcomes if outcome.part in _OFFICIAL]
     rows = [f"| {one.id} | {one.part} | {one.title} | {_result(one)} |\n" for one in official]
-    return "".join([_OPENING, f"{counted(outcomes)}\n", _OFFICIAL_OPENING, *rows, _RULES_OPENING, *_rules(outcomes)])
+    return "".join([_OPENING, f"{counted(outcomes)}\n", _OFFICIAL_OPENING, *rows, _RULES_OPENING, *_rules(outcomes), _CLOSING])
 
 
 def _rules(outcomes: Sequence[Outcome]) -> Iterator[str]:
