@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from strongroom.kit.crypto import Secret
 from strongroom.sca.cardholding.model import Enrolment
+from strongroom.sca.devices.model import NewToken
+from strongroom.sca.devices.oath import code_at
+from strongroom.sca.devices.otp_tokens import OtpTokens
+from strongroom.sca.purchasing.model import AuditTag
 from tests.issuing.foreign_issuer import CARD, CODE, Lost, said
 from tests.issuing.pki import Pki
-from tests.safetoken.shop import AUTHENTICATIONS, Shop, open_shop
+from tests.safetoken.shop import ACTOR, AUTHENTICATIONS, Shop, open_shop
 
 STRAY_CARD = "4000000000000002"
 WRONG = "000000"
@@ -235,3 +240,94 @@ async def test_a_card_that_is_enrolled_and_not_activated_looks_like_any_other_an
     assert await codes(shop) == []
     await shop.merchant.verify(begun["authenticationId"], WRONG)
     assert (await shop.bank.call("GET", f"/{begun['authenticationId']}", 200))["code"] == "81003"
+
+
+SEED = b"12345678901234567890"  # RFC 4226, appendix D
+
+
+async def enrol_with_device(shop: Shop, *, active: bool = True) -> OtpTokens:
+    """Enrol a card whose holder has a device that counts."""
+    await enrol(shop)
+    tokens = OtpTokens(shop.house.db, shop.house.vault, shop.house.cardholders)
+    async with shop.house.db.transaction(shop.issuer.id) as tx:
+        holder = await shop.house.cardholders.find(tx, shop.issuer.id, Secret(CARD))
+    assert holder is not None
+    await tokens.import_one(shop.issuer.id, ACTOR, NewToken("A1", Secret(SEED.hex())))
+    await tokens.assign(shop.issuer.id, ACTOR, "A1", holder.id)
+    if active:
+        await tokens.activate(shop.issuer.id, ACTOR, "A1")
+    return tokens
+
+
+async def test_a_cardholder_with_a_device_is_asked_for_its_code_and_gets_no_message(shop):
+    await enrol_with_device(shop)
+    begun = await shop.merchant.begin()
+    assert (begun["tokenType"], begun["maskedPhone"], begun["prompt"]) == (1, None, "Enter the code that your device shows")
+    assert (await shop.merchant.verify(begun["authenticationId"], code_at(SEED, 20)))["status"] == "rejected"
+    judged = await shop.merchant.verify(begun["authenticationId"], code_at(SEED, 0))
+    assert (judged["status"], judged["linking"]) == ("authenticated", "server")
+    assert await codes(shop) == []
+    assert shop.service.asked == []
+
+
+async def test_a_devices_code_counts_for_one_purchase_only(shop):
+    await enrol_with_device(shop)
+    first, second = await shop.merchant.begin(), await shop.merchant.begin()
+    assert (await shop.merchant.verify(first["authenticationId"], code_at(SEED, 1)))["status"] == "authenticated"
+    assert (await shop.merchant.verify(second["authenticationId"], code_at(SEED, 1)))["status"] == "rejected"
+    assert (await shop.merchant.verify(second["authenticationId"], code_at(SEED, 0)))["status"] == "rejected"
+    assert (await shop.merchant.verify(second["authenticationId"], code_at(SEED, 2)))["status"] == "authenticated"
+
+
+async def test_one_right_code_by_sixteen_at_once_authenticates_a_purchase_exactly_once(shop):
+    await enrol_with_device(shop)
+    for counter in range(5):
+        begun = await shop.merchant.begin(cardPan=CARD)
+        answers = [shop.merchant.verify_anyhow(begun["authenticationId"], code_at(SEED, counter)) for _ in range(16)]
+        statuses = [(await one).status_code for one in asyncio.as_completed(answers)]
+        assert set(statuses) <= {200, 409}
+        told = await shop.bank.call("GET", f"/{begun['authenticationId']}", 200)
+        assert told["status"] == "authenticated"
+        async with shop.house.db.transaction(shop.issuer.id) as tx:
+            noted = await tx.fetchval(
+                "SELECT count(*) FROM audit_entries WHERE tenant_id = $1 AND tag = $2 AND subject = $3",
+                shop.issuer.id, str(AuditTag.AUTHENTICATED), begun["authenticationId"],
+            )  # fmt: skip
+        assert noted == 1
+
+
+async def test_a_device_is_locked_after_five_wrong_codes_and_its_right_code_then_refused(shop):
+    await enrol_with_device(shop)
+    begun = await shop.merchant.begin()
+    statuses = [(await shop.merchant.verify(begun["authenticationId"], WRONG))["status"] for _ in range(5)]
+    assert statuses == ["rejected"] * 4 + ["locked"]
+    assert (await shop.merchant.verify(begun["authenticationId"], code_at(SEED, 0)))["status"] == "locked"
+    assert (await shop.bank.call("GET", f"/{begun['authenticationId']}", 200))["code"] == "81002"
+    again = await shop.merchant.begin()
+    await shop.merchant.verify(again["authenticationId"], code_at(SEED, 0))
+    assert (await shop.bank.call("GET", f"/{again['authenticationId']}", 200))["code"] == "81002"
+
+
+@pytest.mark.parametrize(("move", "code"), [("block", "81001"), (None, "81003")])
+async def test_a_device_that_cannot_answer_looks_to_the_merchant_like_any_card(shop, move, code):
+    tokens = await enrol_with_device(shop, active=move is not None)
+    if move:
+        await getattr(tokens, move)(shop.issuer.id, ACTOR, "A1")
+    begun = await shop.merchant.begin()
+    assert (begun["status"], begun["tokenType"]) == ("pending", 2)
+    assert (await shop.merchant.verify(begun["authenticationId"], code_at(SEED, 0)))["status"] == "rejected"
+    assert (await shop.bank.call("GET", f"/{begun['authenticationId']}", 200))["code"] == code
+
+
+async def test_a_device_that_is_blocked_while_its_code_is_typed_ends_the_purchase(shop):
+    tokens = await enrol_with_device(shop)
+    begun = await shop.merchant.begin()
+    await tokens.block(shop.issuer.id, ACTOR, "A1")
+    assert (await shop.merchant.verify(begun["authenticationId"], code_at(SEED, 0)))["status"] == "locked"
+    assert (await shop.bank.call("GET", f"/{begun['authenticationId']}", 200))["code"] == "81001"
+
+
+async def test_an_issuer_may_refuse_devices_whose_code_names_no_amount(shop):
+    await enrol_with_device(shop)
+    await shop.house.issuers.change("operator:test", shop.issuer.id, {"refuse_server_linking": True})
+    assert (await shop.merchant.begin())["status"] == "failed"

@@ -187,8 +187,19 @@ async def test_one_code_from_sixteen_at_once_is_accepted_once(town: Town) -> Non
     for counter in range(10):
         outcomes = await asyncio.gather(*(town.type(code_at(SEED, counter)) for _ in range(16)))
         assert sum(isinstance(outcome, CodeAccepted) for outcome in outcomes) == 1
-        if await town.state() is TokenState.LOCKED:  # the others' replays are failures like any
-            await town.tokens.unlock(town.issuer.id, ACTOR, "A1")
+        assert await town.state() is TokenState.ACTIVE
+
+
+async def test_the_accepted_code_sent_again_is_no_guess_and_an_older_one_is(town: Town) -> None:
+    await town.give()
+    assert isinstance(await town.type(code_at(SEED, 3)), CodeAccepted)
+    assert [await town.type(code_at(SEED, 3)) for _ in range(8)] == [Rejected(5)] * 8
+    assert await town.owner.fetchval("SELECT failures FROM otp_tokens") == 0
+    for _ in range(4):
+        await town.type(WRONG)
+    assert await town.type(code_at(SEED, 3)) == Rejected(1), "not even when it is the last try"
+    assert await town.state() is TokenState.ACTIVE
+    assert await town.type(code_at(SEED, 2)) == Locked(900, just_now=True)
 
 
 async def test_of_two_hundred_wrong_codes_at_once_five_are_compared_and_the_right_one_is_refused(town: Town) -> None:

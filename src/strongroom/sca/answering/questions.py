@@ -23,19 +23,13 @@ from strongroom.sca.answering.model import PER_CARD, Asked, AuditTag, Hub
 from strongroom.sca.cardholding.cardholders import Cardholders
 from strongroom.sca.cardholding.model import Cardholder
 from strongroom.sca.challenges import Challenges
-from strongroom.sca.devices.model import CodeAccepted, Match, Reason, Refused
+from strongroom.sca.devices.model import CodeAccepted, Match, Refused
 from strongroom.sca.devices.verification import Verification
 from strongroom.sca.model import Accepted, Locked, Matched, Purpose, Rejected
+from strongroom.sca.purchasing.enrolled import CODES
 
 SMS_INFO: Final = "Enter your otp"
 DEVICE_INFO: Final = "Enter the code that your device shows"
-_CODES: Final = {
-    Reason.NO_USER: IssuerCode.NO_USER,
-    Reason.NO_TOKEN: IssuerCode.NO_TOKEN,
-    Reason.NOT_ACTIVATED: IssuerCode.NOT_ACTIVATED,
-    Reason.BLOCKED: IssuerCode.BLOCKED,
-    Reason.NOT_ASSOCIATED: IssuerCode.NOT_ASSOCIATED,
-}
 
 
 class _NotSent(Exception):
@@ -100,7 +94,7 @@ class Questions:
         shown_id = user_id if issuer.settings.user_id_source is UserIdSource.RETURNED else None
         token = await self._verification.find_usable(tx, issuer.id, holder.id)
         if isinstance(token, Refused):
-            return CardRefused(_CODES[token.reason])
+            return CardRefused(CODES[token.reason])
         if isinstance(token, Locked):
             return CardRefused(IssuerCode.LOCKED)
         if token is not None:
@@ -208,6 +202,6 @@ def _code_of(outcome: CodeAccepted | Rejected | Locked | Refused) -> IssuerCode:
         case Locked():
             return IssuerCode.LOCKED
         case Refused(reason):
-            return _CODES[reason]
+            return CODES[reason]
         case Rejected():
             return IssuerCode.FAILED

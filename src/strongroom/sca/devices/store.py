@@ -117,6 +117,27 @@ async def accept(
     return TokenState(state) if state else None
 
 
+async def is_past(tx: Tx, issuer_id: str, token_id: str, counter: int) -> bool:
+    """True when a counter's code, or a later one, has been accepted."""
+    query = "SELECT counter > $3 FROM otp_tokens WHERE issuer_id = $1 AND id = $2"
+    return bool(await tx.fetchval(query, issuer_id, token_id, counter))
+
+
+async def give_back(tx: Tx, issuer_id: str, token_id: str, *, charge_number: int) -> TokenState | None:
+    """Take one charge back, and the lock that it set; return the state the token is in, None when another's lock stands."""
+    state: str | None = await tx.fetchval(
+        """
+        UPDATE otp_tokens SET failures = greatest(failures - 1, 0), changed_at = app_now(),
+            lock_level = greatest(lock_level - (locked_by IS NOT NULL)::int, 0),
+            locked_until = NULL, locked_by = NULL
+        WHERE issuer_id = $1 AND id = $2 AND (state = 'active' OR (state = 'locked' AND locked_by = $3))
+        RETURNING state
+        """,
+        issuer_id, token_id, charge_number,
+    )  # fmt: skip
+    return TokenState(state) if state else None
+
+
 async def locked_seconds(tx: Tx, issuer_id: str, token_id: str) -> int:
     """Return for how many seconds a token is still locked; 0 when it is not."""
     found: int | None = await tx.fetchval(

@@ -59,6 +59,10 @@ class Verification:
         )
         if counter is not None:
             return Match(charged, counter)
+        if _is_last_accepted(charged, typed):
+            async with self._db.transaction(issuer_id) as tx:
+                await self._give_back(tx, actor, charged)
+            return Rejected(charged.attempts_left + 1)
         if charged.lock_seconds is not None:
             return Locked(charged.lock_seconds, just_now=True)
         return Rejected(charged.attempts_left)
@@ -78,11 +82,20 @@ class Verification:
             charge_number=charged.charge,
         )
         if state is None:
+            if await store.is_past(tx, token.issuer_id, token.id, match.counter):
+                await self._give_back(tx, actor, charged)
             return Rejected(0)
         if state is TokenState.LOCKED:
             await TOKEN.move(tx, token.issuer_id, token.id, TokenEvent.LAST_TRY_RIGHT)
             await audit.record(tx, token.issuer_id, actor, TokenTag.UNLOCKED, token.id)
         return CodeAccepted(token)
+
+    async def _give_back(self, tx: Tx, actor: str, charged: Charged) -> None:
+        """Take the charge of a replayed code back: a button pressed twice is no guess, and a replay is accepted by nobody."""
+        token = charged.token
+        if await store.give_back(tx, token.issuer_id, token.id, charge_number=charged.charge) is TokenState.LOCKED:
+            await TOKEN.move(tx, token.issuer_id, token.id, TokenEvent.LAST_TRY_RIGHT)
+            await audit.record(tx, token.issuer_id, actor, TokenTag.UNLOCKED, token.id)
 
     async def find_usable(self, tx: Tx, issuer_id: str, cardholder_id: str) -> Token | Locked | Refused | None:
         """Return the token whose code a cardholder may be asked for, why there is none just now, or None without a token."""
@@ -134,3 +147,11 @@ class Verification:
         if now.state is TokenState.ASSIGNED:
             return Refused(Reason.NOT_ACTIVATED)
         return Refused(Reason.BLOCKED) if now.state is TokenState.BLOCKED else Rejected(0)
+
+
+def _is_last_accepted(charged: Charged, typed: list[str]) -> bool:
+    """True when what was typed is the code that was accepted last, sent once more."""
+    if len(typed) != 1 or charged.counter == 0:
+        return False
+    last, codes = range(charged.counter - 1, charged.counter), [otp.read_code(typed[0])]
+    return find_run(charged.seed, codes, last, algorithm=charged.token.algorithm, digits=charged.token.digits) is not None

@@ -9,15 +9,16 @@ from strongroom.access.issuer_model import Issuer
 from strongroom.issuing.port import IssuerCode
 from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Tx
+from strongroom.sca.devices.model import CodeAccepted, Match
 from strongroom.sca.model import Accepted, Locked, Matched, Rejected
 from strongroom.sca.purchasing.model import Linking, Purchase
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A challenge that the cardholder's token answers."""
+    """What the cardholder's token answers: a challenge, or for a device the purchase itself."""
 
-    challenge_id: str
+    challenge_id: str | None
     cardholder_id: str
     linking: Linking
     sms_code: Secret | None = field(default=None, repr=False)  # to be sent; None for a device
@@ -43,11 +44,11 @@ class Cards(Protocol):
         """Open a newer challenge for the same cardholder; the one before counts no more."""
         ...
 
-    async def try_code(self, purchase: Purchase, typed: str) -> Matched | Rejected | Locked:
+    async def try_code(self, actor: str, purchase: Purchase, typed: str) -> Matched | Match | Rejected | Locked | Unusable:
         """Charge a try, commit, compare."""
         ...
 
-    async def accept(self, tx: Tx, matched: Matched) -> Accepted | Rejected:
+    async def accept(self, tx: Tx, actor: str, matched: Matched | Match) -> Accepted | CodeAccepted | Rejected:
         """Use the code up in the caller's transaction."""
         ...
 

@@ -1,6 +1,12 @@
-"""Cards that are enrolled here, confirmed by a code that we send to the cardholder's telephone."""
+"""Cards that are enrolled here, confirmed by the cardholder's device or by a code that we send to their telephone.
+
+Who has a device is asked for its code, and gets no message. A device's code names no amount: it is bound to the purchase by our
+record alone, in which using the code up and authenticating the purchase are one commit.
+"""
 
 from __future__ import annotations
+
+from typing import Final
 
 from strongroom.access.issuer_model import Issuer
 from strongroom.issuing.port import IssuerCode
@@ -9,26 +15,42 @@ from strongroom.kit.db import Tx
 from strongroom.sca.cardholding.cardholders import Cardholders
 from strongroom.sca.cardholding.model import Cardholder
 from strongroom.sca.challenges import Challenges
+from strongroom.sca.devices.model import CodeAccepted, Match, Reason, Refused, Token
+from strongroom.sca.devices.verification import Verification
 from strongroom.sca.model import Accepted, Locked, Matched, Purpose, Rejected
 from strongroom.sca.purchasing.cards import Begun, Unusable
 from strongroom.sca.purchasing.model import Linking, Purchase
 
+CODES: Final = {
+    Reason.NO_USER: IssuerCode.NO_USER,
+    Reason.NO_TOKEN: IssuerCode.NO_TOKEN,
+    Reason.NOT_ACTIVATED: IssuerCode.NOT_ACTIVATED,
+    Reason.BLOCKED: IssuerCode.BLOCKED,
+    Reason.NOT_ASSOCIATED: IssuerCode.NOT_ASSOCIATED,
+}
+
 
 class EnrolledCards:
-    """The keeper of `cards.Cards` for telephones. The budget of wrong codes is the card's, whatever purchase they were for."""
+    """The keeper of `cards.Cards`. The budget of wrong codes is the card's or the device's, whatever purchase they were for."""
 
-    def __init__(self, challenges: Challenges, cardholders: Cardholders) -> None:
+    def __init__(self, challenges: Challenges, cardholders: Cardholders, verification: Verification) -> None:
         self._challenges = challenges
         self._cardholders = cardholders
+        self._verification = verification
 
     async def begin(self, tx: Tx, issuer: Issuer, pan: Secret, purchase: Purchase) -> Begun | Unusable:
-        """Look the card up and open a challenge for the purchase; a locked card gets no message."""
+        """Look the card up and ask its device, or open a challenge for the purchase; a locked card gets no message."""
         holder = await self._cardholders.find(tx, issuer.id, pan)
         if holder is None:
             return Unusable(IssuerCode.NO_USER)
         if not holder.approved:
             return Unusable(IssuerCode.NOT_ACTIVATED)
-        if await self._challenges.locked_seconds(tx, issuer.id, purchase.card_hash):
+        token = await self._verification.find_usable(tx, issuer.id, holder.id)
+        if isinstance(token, Refused):
+            return Unusable(CODES[token.reason])
+        if isinstance(token, Token):
+            return Begun(None, holder.id, Linking.SERVER)
+        if token is not None or await self._challenges.locked_seconds(tx, issuer.id, purchase.card_hash):
             return Unusable(IssuerCode.LOCKED)
         return await self._begin(tx, holder, purchase)
 
@@ -39,12 +61,17 @@ class EnrolledCards:
         holder = await self._cardholders.find_by_id(tx, issuer.id, purchase.cardholder_id or "")
         return Unusable(IssuerCode.NO_USER) if holder is None else await self._begin(tx, holder, purchase)
 
-    async def try_code(self, purchase: Purchase, typed: str) -> Matched | Rejected | Locked:
+    async def try_code(self, actor: str, purchase: Purchase, typed: str) -> Matched | Match | Rejected | Locked | Unusable:
         """Charge a try, commit, compare."""
-        return await self._challenges.try_code(purchase.issuer_id, purchase.challenge_id or "", typed)
+        if purchase.challenge_id is not None:
+            return await self._challenges.try_code(purchase.issuer_id, purchase.challenge_id, typed)
+        outcome = await self._verification.try_codes(purchase.issuer_id, actor, purchase.cardholder_id or "", [typed])
+        return Unusable(CODES[outcome.reason]) if isinstance(outcome, Refused) else outcome
 
-    async def accept(self, tx: Tx, matched: Matched) -> Accepted | Rejected:
+    async def accept(self, tx: Tx, actor: str, matched: Matched | Match) -> Accepted | CodeAccepted | Rejected:
         """Use the code up in the caller's transaction."""
+        if isinstance(matched, Match):
+            return await self._verification.accept(tx, actor, matched)
         return await self._challenges.accept(tx, matched)
 
     async def find_account(self, tx: Tx, issuer_id: str, pan: Secret) -> Secret | None:

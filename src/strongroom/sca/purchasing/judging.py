@@ -14,9 +14,10 @@ from strongroom.kit.db import Database, Tx
 from strongroom.kit.vault import Vault
 from strongroom.sca import otp
 from strongroom.sca.challenges import Challenges
-from strongroom.sca.model import Accepted, Locked, Matched
+from strongroom.sca.devices.model import CodeAccepted, Match
+from strongroom.sca.model import Accepted, Locked, Matched, Rejected
 from strongroom.sca.purchasing import store
-from strongroom.sca.purchasing.cards import Cards
+from strongroom.sca.purchasing.cards import Cards, Unusable
 from strongroom.sca.purchasing.errors import PurchaseOver, StillAsking
 from strongroom.sca.purchasing.model import MAX_ATTEMPTS, AuditTag, Judge, Judged, Purchase
 from strongroom.sca.purchasing.states import PURCHASE, PurchaseEvent
@@ -45,22 +46,33 @@ class Judging:
         return await self._judge_here(actor, purchase, typed)
 
     async def _judge_here(self, actor: str, purchase: Purchase, typed: str) -> Judged:
-        assert purchase.challenge_id is not None  # noqa: S101  # every judge but the issuer has one
-        by_card = purchase.judge == Judge.CARD
-        if by_card:
-            outcome = await self._cards.try_code(purchase, typed)
-        else:
-            outcome = await self._challenges.try_code(purchase.issuer_id, purchase.challenge_id, typed)
+        outcome = await self._try_here(actor, purchase, typed)
         async with self._db.transaction(purchase.issuer_id) as tx:
-            if isinstance(outcome, Matched):
-                judge = self._cards if by_card else self._challenges
-                accepted = await judge.accept(tx, outcome)
-                if isinstance(accepted, Accepted):
+            if isinstance(outcome, Matched | Match):
+                accepted = await self._accept_here(tx, actor, purchase, outcome)
+                if not isinstance(accepted, Rejected):
                     return await self._right(tx, actor, purchase)
                 outcome = accepted
-            code = purchase.code or (IssuerCode.LOCKED if isinstance(outcome, Locked) else IssuerCode.FAILED)
+            if isinstance(outcome, Unusable):
+                return await self._wrong(tx, actor, purchase, 0, outcome.code, is_locked=True)
+            code = IssuerCode.LOCKED if isinstance(outcome, Locked) else IssuerCode.FAILED
+            if purchase.code not in (None, IssuerCode.FAILED):
+                code = IssuerCode(purchase.code or "")  # why it could not come to anything from the beginning
             left = 0 if isinstance(outcome, Locked) else outcome.attempts_left
             return await self._wrong(tx, actor, purchase, left, code, is_locked=isinstance(outcome, Locked))
+
+    async def _try_here(self, actor: str, purchase: Purchase, typed: str) -> Matched | Match | Rejected | Locked | Unusable:
+        if purchase.judge == Judge.CARD:
+            return await self._cards.try_code(actor, purchase, typed)
+        assert purchase.challenge_id is not None  # noqa: S101  # a code of ours always has one
+        return await self._challenges.try_code(purchase.issuer_id, purchase.challenge_id, typed)
+
+    async def _accept_here(
+        self, tx: Tx, actor: str, purchase: Purchase, matched: Matched | Match
+    ) -> Accepted | CodeAccepted | Rejected:
+        if purchase.judge == Judge.CARD or isinstance(matched, Match):
+            return await self._cards.accept(tx, actor, matched)
+        return await self._challenges.accept(tx, matched)
 
     async def _judge_at_issuer(self, actor: str, purchase: Purchase, code: str) -> Judged:
         """Claim, call, record. The code is remembered before it is sent, and forgotten only when the issuer refused it."""

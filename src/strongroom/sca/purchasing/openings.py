@@ -68,7 +68,7 @@ class Openings:
             return
         if purchase.judge == Judge.CARD:
             found = await self._cards.begin_again(tx, issuer, purchase)
-            if isinstance(found, Begun):
+            if isinstance(found, Begun) and found.challenge_id is not None:
                 await store.set_challenge(tx, issuer.id, purchase.id, found.challenge_id)
                 await self._send(tx, issuer, purchase, found.phone, found.sms_code, number)
         elif sealed := (await store.sealed_columns(tx, issuer.id, purchase.id))["phone_sealed"]:

@@ -40,11 +40,12 @@ PURCHASE: Machine[PurchaseState, PurchaseEvent] = Machine(
     "purchases",
     states=PurchaseState,
     start=_S.ASKING,
-    ends=[_S.AUTHENTICATED, _S.LOCKED, _S.FAILED, _S.EXPIRED],
+    ends=[_S.AUTHENTICATED, _S.FAILED, _S.EXPIRED],
     edges=[
         (_S.ASKING, _E.OPENED, _S.PENDING),
         ([_S.PENDING, _S.REJECTED], _E.CODE_FORWARDED, _S.JUDGING),
-        ([_S.PENDING, _S.REJECTED, _S.JUDGING], _E.CODE_RIGHT, _S.AUTHENTICATED),
+        # A locked one by a code alone that was charged before the lock, and is being accepted: no other is judged any more.
+        ([_S.PENDING, _S.REJECTED, _S.JUDGING, _S.LOCKED], _E.CODE_RIGHT, _S.AUTHENTICATED),
         ([_S.PENDING, _S.REJECTED, _S.JUDGING], _E.CODE_WRONG, _S.REJECTED),
         ([_S.PENDING, _S.REJECTED, _S.JUDGING], _E.TRIES_USED_UP, _S.LOCKED),
         ([_S.ASKING, _S.JUDGING], _E.ISSUER_FAILED, _S.FAILED),
