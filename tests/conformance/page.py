@@ -46,6 +46,10 @@ _CLOSING = """
 `tests/banking/test_through_prism.py` puts [Prism](https://github.com/stoplightio/prism) with the official documents between our
 connector and the model bank: a payment that is credited, one that is rejected late, and an account that is shared. It finds no
 request and no answer off the documents.
+
+`tests/conformance/test_against_schemathesis.py` lets [Schemathesis](https://schemathesis.readthedocs.io), as a third party that
+signs what it sends, try the bank's operations with examples and random data of the official documents: no server error, and no
+answer whose status, content type, headers or body is off the document.
 """
 
 
