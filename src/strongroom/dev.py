@@ -133,7 +133,7 @@ def _run(place: Place, wanted_port: int) -> int:
         try:
             parts.start()
             _report(place, ports, postgres, demo, safetoken)
-            _say(_welcome(place, ports, demo, time.monotonic() - started_at))
+            _say(_welcome(place, ports, demo, safetoken, time.monotonic() - started_at))
             _watch(parts, postgres, stopping)
         finally:
             _say("\nStopping …")
@@ -308,7 +308,7 @@ def _report(place: Place, ports: Ports, postgres: EmbeddedPostgres, demo: Demo, 
     fresh.replace(place.report)
 
 
-def _welcome(place: Place, ports: Ports, demo: Demo, seconds: float) -> str:
+def _welcome(place: Place, ports: Ports, demo: Demo, safetoken: SafeTokenDemo, seconds: float) -> str:
     """Return what a visitor reads first: addresses, the demo client, and the worked example ready to paste."""
     base = f"http://localhost:{ports.web}"
     return f"""
@@ -345,6 +345,17 @@ Safe Token's document, with the client that it prints (BankId {BANK_ID}), over o
     -H "Authorization: Bearer $TOKEN" --data-binary @{place.sample}
   curl -s https://localhost:{ports.tls}/api/v1/safetoken?wsdl --cacert {place.certificates.certificate("ca")} \\
     --cert {place.certificates.certificate("bank")} --key {place.certificates.key("bank")}
+
+A purchase with a card whose holder has a device (in the report: one with a telephone and one with a device of each kind):
+
+  TILL=$(curl -s $BASE_URL/passport/oauth/token -u {safetoken.merchant_client_id}:{safetoken.merchant_client_secret} \\
+    -d grant_type=client_credentials | python3 -c 'import json,sys; print(json.load(sys.stdin)["access_token"])')
+  PURCHASE=$(curl -s $BASE_URL/api/v1/safetoken/authentications -H "Authorization: Bearer $TILL" -d '{{
+    "cardPan": "{safetoken.card("totp").pan}", "amount": "1500.00", "currency": "NGN", "merchantName": "Corner shop",
+    "transactionRef": "'$RANDOM-$RANDOM'", "channel": "WEB"}}' \\
+    | python3 -c 'import json,sys; print(json.load(sys.stdin)["authenticationId"])')
+  curl -s $BASE_URL/api/v1/safetoken/authentications/$PURCHASE/verify -H "Authorization: Bearer $TILL" \\
+    -d '{{"otp": "'$({safetoken.card("totp").device})'"}}'
 
 Ctrl-C stops everything.
 """
