@@ -21,6 +21,7 @@ from tests.funds.house import random_keys
 TENANT = "portal"
 ANN, BEN = b"ann".ljust(64, b"-"), b"ben".ljust(64, b"-")
 PROCESSES = 4
+CONNECTIONS = 200
 
 
 class CountingVault(Vault):
@@ -68,8 +69,14 @@ class Doors:
             return await door.accept(tx, outcome)
 
     async def at_once(self, challenge_id: str, typed: list[str]) -> list[Answered]:
-        """Enter all codes at the same time through all processes."""
-        return await asyncio.gather(*(self.enter(challenge_id, one, n) for n, one in enumerate(typed)))
+        """Enter all codes through all processes, as many at a time as there are connections of browsers."""
+        connections = asyncio.Semaphore(CONNECTIONS)
+
+        async def enter(typed: str, number: int) -> Answered:
+            async with connections:
+                return await self.enter(challenge_id, typed, number)
+
+        return await asyncio.gather(*(enter(one, n) for n, one in enumerate(typed)))
 
     async def pass_time(self, seconds: float) -> None:
         await self.owner.execute("UPDATE clock_offset SET ahead = ahead + make_interval(secs => $1)", float(seconds))
@@ -96,7 +103,7 @@ async def guess_many(doors: Doors, count: int) -> None:
     kinds = Counter(type(one) for one in answers)
     assert kinds == {Rejected: 4, Locked: count - 4}
     assert sum(one.just_now for one in answers if isinstance(one, Locked)) == 1
-    assert {one.seconds for one in answers if isinstance(one, Locked)} <= {899, 900}
+    assert {one.seconds for one in answers if isinstance(one, Locked)} <= set(range(840, 901))
     assert isinstance(await doors.enter(challenge_id, code), Locked)
     assert doors.vault.compared == 5
 
