@@ -64,6 +64,25 @@ def serve(database: Any, folder: Path, **settings: str) -> Iterator[Served]:
         process.wait(30)
 
 
+@contextlib.contextmanager
+def beside(served: Served) -> Iterator[Served]:
+    """Start another server over the same database and keys, on ports of its own."""
+    port = free_port(int(served.url.rpartition(":")[2]) + 2)
+    tls_port = free_port(port + 1)
+    moved = {name: str(value) for name, value in (("STRONGROOM_PORT", port), ("STRONGROOM_TLS_PORT", tls_port))}
+    variables = {**served.variables, **moved}
+    another = replace(
+        served, url=f"http://127.0.0.1:{port}", tls_url=f"https://localhost:{tls_port}", variables=variables,
+        process=_start(served.folder, variables),
+    )  # fmt: skip
+    try:
+        _wait(another)
+        yield another
+    finally:
+        another.process.terminate()
+        another.process.wait(30)
+
+
 def restart(served: Served) -> Served:
     """Start a server that was killed anew, as it was, and wait until it answers. Whoever does that stops it."""
     again = replace(served, process=_start(served.folder, served.variables))
