@@ -270,7 +270,8 @@ def choose_manner(discovery: Discovery) -> Manner:
     An id_token never travels in a query (OAuth 2.0 Multiple Response Types §5): so `query.jwt` is for a code alone.
     """
     modes = discovery.response_modes_supported
-    if "form_post" in modes:
+    is_hybrid = any({"code", "id_token"} == set(kind.split()) for kind in discovery.response_types_supported)
+    if "form_post" in modes and is_hybrid:
         return Manner("code id_token", "form_post")
     is_code_alone = "code" in discovery.response_types_supported
     fitting = ("form_post.jwt", "query.jwt", "jwt") if is_code_alone else ("form_post.jwt", "fragment.jwt", "jwt")
