@@ -27,9 +27,9 @@ class Contest:
     variables: Mapping[str, str | int] = field(default_factory=dict, repr=False)
 
 
-def new_case(number: str = COUNTER) -> dict[str, Any]:
+def new_case(number: str = COUNTER, phone: str = "447300000001") -> dict[str, Any]:
     """Return the body that opens a case with one customer."""
-    customer = {"name": "Test Name", "email": "docs@example.com", "dateOfBirth": "1980-01-01", "phone": "447300000001"}
+    customer = {"name": "Test Name", "email": "docs@example.com", "dateOfBirth": "1980-01-01", "phone": phone}
     return {"caseRef": f"SC{number}", "customers": [customer]}
 
 
@@ -40,11 +40,11 @@ def new_request(case_id: str, *, notify: bool) -> dict[str, Any]:
 
 
 async def open_cases(system: System, firm: BenchFirm, count: int) -> list[str]:
-    """Open cases through the API, so that they are readable; return their ids."""
+    """Open cases through the API, so that they are readable, each for a customer with a number of their own; return their ids."""
     answers = []
     for first in range(0, count, 20):
         wanted = range(first, min(first + 20, count))
-        calls = (asyncio.to_thread(system.post, "/api/1.0/cases", firm.token, new_case(f"{n:08d}")) for n in wanted)
+        calls = (asyncio.to_thread(system.post, "/api/1.0/cases", firm.token, new_case(f"{n:08d}", f"447400{n:06d}")) for n in wanted)
         answers += await asyncio.gather(*calls)
     return [str(answer["id"]) for answer in answers]
 

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from strongroom.kit.db import Database
-from strongroom.kit.limits import Limit, forget_old, take
+from strongroom.kit.limits import Limit, SharedLimit, forget_old, take
 
 TEN = Limit("tries", 10, 600)
 ANN, BEN = b"ann", b"ben"
@@ -49,6 +49,25 @@ async def test_of_fifty_simultaneous_uses_exactly_ten_pass(app: Database, owner:
     assert await uses(app, 50) == 10
     assert not await use(app)
     assert await owner.fetchval("SELECT used FROM rate_windows") == 10
+
+
+async def test_several_uses_together_pass_all_or_not_at_all(app: Database, owner: asyncpg.Connection) -> None:
+    async with app.transaction() as tx:
+        assert await take(tx, TEN, ANN, 7)
+        assert not await take(tx, TEN, ANN, 4)
+        assert not await take(tx, TEN, BEN, 11)
+        assert await take(tx, TEN, ANN, 3)
+    assert await owner.fetch("SELECT key_hash, used FROM rate_windows") == [(ANN, 10)]
+
+
+async def test_a_shared_limit_grants_what_is_left_to_fifty_in_two_processes_and_counts_them_together(
+    app: Database, owner: asyncpg.Connection
+) -> None:
+    here, there = SharedLimit(app, TEN), SharedLimit(app, TEN)
+    uses = (limit.take("firm-a", key) for _ in range(25) for limit in (here, there) for key in (ANN, BEN))
+    assert sum(await asyncio.gather(*uses)) == 20
+    assert not await here.take("firm-b", ANN), "whoever asks, the key is the same"
+    assert await owner.fetch("SELECT key_hash, used FROM rate_windows ORDER BY 1") == [(ANN, 10), (BEN, 10)]
 
 
 async def test_another_key_and_another_limit_count_for_themselves(app: Database, owner: asyncpg.Connection) -> None:

@@ -15,7 +15,7 @@ from strongroom.access.tokens import Tokens
 from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Database
 from strongroom.kit.errors import TooMany
-from strongroom.kit.limits import Limit, take
+from strongroom.kit.limits import Limit, SharedLimit
 from strongroom.kit.vault import Vault
 
 PASSPORT_SECONDS = 43_199  # as the document prints it
@@ -40,7 +40,7 @@ class Passport:
     """Issues access tokens to clients of issuers and merchants."""
 
     def __init__(self, db: Database, vault: Vault, tokens: Tokens, keys: SigningKeys, base_url: str) -> None:
-        self._db = db
+        self._per_client = SharedLimit(db, PER_CLIENT)
         self._vault = vault
         self._tokens = tokens
         self._keys = keys
@@ -67,9 +67,9 @@ class Passport:
         return PassportToken(signed, jti, PASSPORT_SECONDS, scope, resources, profile)
 
     async def _charge(self, client: KnownClient) -> None:
-        async with self._db.transaction() as tx:
-            if not await take(tx, PER_CLIENT, self._vault.hash("limit", PER_CLIENT.name, client.id)):
-                raise TooMany("This client asks for too many access tokens; one lasts twelve hours", retry_after_seconds=60)
+        key_hash = self._vault.hash("limit", PER_CLIENT.name, client.id)
+        if not await self._per_client.take(client.firm_id, key_hash):
+            raise TooMany("This client asks for too many access tokens; one lasts twelve hours", retry_after_seconds=60)
 
 
 def _granted(allowed: frozenset[Scope], asked: str | None) -> tuple[str, frozenset[Scope]]:

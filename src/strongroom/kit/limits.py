@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
-from strongroom.kit.db import Tx
+from strongroom.kit.db import Database, Tx
+from strongroom.kit.groupcommit import GroupCommit
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +18,41 @@ class Limit:
     window_seconds: int
 
 
-async def take(tx: Tx, limit: Limit, key_hash: bytes) -> bool:
-    """Use one; False when the limit is reached (and then nothing was used).
+@dataclass(slots=True)
+class _Use:
+    """One use asked for, and what came of it."""
+
+    key_hash: bytes
+    granted: bool = False
+
+
+class SharedLimit:
+    """A limit that many requests use at once: those in flight are counted by one statement and one commit.
+
+    A counter that each request raises by itself makes all of them wait for each other's commits, and PostgreSQL look at
+    every version of its row. What is granted is the same.
+    """
+
+    def __init__(self, db: Database, limit: Limit) -> None:
+        self._limit = limit
+        self._group: GroupCommit[_Use] = GroupCommit(db, self._take, lanes=1)
+
+    async def take(self, tenant: str, key_hash: bytes) -> bool:
+        """Use one and keep that; False when the limit is reached (and then nothing was used)."""
+        use = _Use(key_hash)
+        await self._group.submit(tenant, use)
+        return use.granted
+
+    async def _take(self, tx: Tx, _: str, uses: list[_Use]) -> None:
+        for key_hash, count in sorted(Counter(use.key_hash for use in uses).items()):
+            left = count if await take(tx, self._limit, key_hash, count) else 0
+            for use in (use for use in uses if use.key_hash == key_hash):
+                use.granted = left > 0 or await take(tx, self._limit, key_hash)
+                left -= use.granted
+
+
+async def take(tx: Tx, limit: Limit, key_hash: bytes, uses: int = 1) -> bool:
+    """Use one, or several together; False when the limit would be passed (and then nothing was used).
 
     The window is sliding: uses of the window before count in proportion to how much of it still lies within reach.
     """
@@ -33,15 +68,16 @@ async def take(tx: Tx, limit: Limit, key_hash: bytes) -> bool:
                 SELECT floor(before.used * (1 - extract(epoch FROM now.at - now.start) / $3::int)) AS carried FROM now, before
             )
             INSERT INTO rate_windows AS held (name, key_hash, window_start, used)
-            SELECT $1, $2, now.start, 1 FROM now, weight WHERE weight.carried < $4::int
-            ON CONFLICT (name, key_hash, window_start) DO UPDATE SET used = held.used + 1
-            WHERE held.used + (SELECT carried FROM weight) < $4::int
+            SELECT $1, $2, now.start, $5::int FROM now, weight WHERE weight.carried + $5 <= $4::int
+            ON CONFLICT (name, key_hash, window_start) DO UPDATE SET used = held.used + $5
+            WHERE held.used + (SELECT carried FROM weight) + $5 <= $4::int
             RETURNING true
             """,
             limit.name,
             key_hash,
             limit.window_seconds,
             limit.at_most,
+            uses,
         )  # fmt: skip
     )
 
