@@ -44,7 +44,9 @@ async def open_cases(system: System, firm: BenchFirm, count: int) -> list[str]:
     answers = []
     for first in range(0, count, 20):
         wanted = range(first, min(first + 20, count))
-        calls = (asyncio.to_thread(system.post, "/api/1.0/cases", firm.token, new_case(f"{n:08d}", f"447400{n:06d}")) for n in wanted)
+        calls = (
+            asyncio.to_thread(system.post, "/api/1.0/cases", firm.token, new_case(f"{n:08d}", f"447400{n:06d}")) for n in wanted
+        )
         answers += await asyncio.gather(*calls)
     return [str(answer["id"]) for answer in answers]
 

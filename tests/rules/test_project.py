@@ -17,7 +17,7 @@ from tests.rules.sizes import report
 from tests.rules.source import ROOT, Module, read
 
 MAX_TARGETS = 12
-TEST_FOLDERS = {"contracts", "journeys", "rules", "faults", "conformance", "node", "bench", "modelbank"}
+TEST_FOLDERS = {"contracts", "journeys", "rules", "faults", "operate", "conformance", "node", "bench", "modelbank"}
 LOCKS = sorted(ROOT.glob("requirements*.lock"))
 PINNED = re.compile(r"([\w.-]+(\[[\w,-]+\])?==\S+( ; .+)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?)")
 MACHINE = re.compile(r"/work/|/root/|/home/\w|/opt/\w|/shared/")
