@@ -136,6 +136,14 @@ def _enrol(folder: Path, postgres: EmbeddedPostgres) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | {"banks": []}))
 
 
+def _gateways(folder: Path) -> Path:
+    """Describe a gateway that nothing is sent by: no worker runs while requests are measured."""
+    file = folder / "sms.toml"
+    file.write_text("""[[gateway]]\nkind = "http"\nname = "none"\nurl = "https://sms.example/{to}/{text}"\n""")
+    file.chmod(0o600)
+    return file
+
+
 def _environment(folder: Path, postgres: EmbeddedPostgres, port: int) -> dict[str, str]:
     return {
         "STRONGROOM_ENVIRONMENT": "production",
@@ -144,7 +152,7 @@ def _environment(folder: Path, postgres: EmbeddedPostgres, port: int) -> dict[st
         "STRONGROOM_KEYS_FILE": str(folder / "keys.json"),
         "STRONGROOM_AUDIT_ROOTS_FILE": str(folder / "audit-roots.jsonl"),
         "STRONGROOM_BANKS_DIRECTORY": str(folder / "tpp.json"),
-        "STRONGROOM_SMS_GATEWAY": "none",  # nothing is sent: no worker runs while requests are measured
+        "STRONGROOM_SMS_GATEWAYS_FILE": str(_gateways(folder)),
         "STRONGROOM_PORT": str(port),
         "STRONGROOM_PROVIDER_ROLE": "own",
         **{

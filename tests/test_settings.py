@@ -28,7 +28,7 @@ def production(tmp_path: Path) -> dict[str, str]:
         "STRONGROOM_DATABASE_URL": "postgresql://app:hunter2@db/strongroom",
         "STRONGROOM_KEYS_FILE": str(tmp_path / "keys.json"),
         "STRONGROOM_AUDIT_ROOTS_FILE": "roots.jsonl",
-        "STRONGROOM_SMS_GATEWAY": "twilio",
+        "STRONGROOM_SMS_GATEWAYS_FILE": "sms.toml",
         "STRONGROOM_BANKS_DIRECTORY": str(tmp_path / "tpp.json"),
         "STRONGROOM_PROVIDER_LEGAL_NAME": "Provider Ltd",
         "STRONGROOM_PROVIDER_HEAD_OFFICE": "1 High Street, London",
@@ -54,7 +54,7 @@ def test_development_settings_load_and_the_base_url_loses_its_slash():
 
 def test_everything_missing_is_listed_at_once():
     faults = faults_of({})
-    assert all(name in faults for name in ("BASE_URL", "DATABASE_URL", "AUDIT_ROOTS_FILE", "SMS_GATEWAY"))
+    assert all(name in faults for name in ("BASE_URL", "DATABASE_URL", "AUDIT_ROOTS_FILE"))
 
 
 def test_a_misspelt_variable_is_refused_and_not_ignored():

@@ -30,6 +30,9 @@ from strongroom.kit.http import Front
 from strongroom.kit.listener import CertificateFiles, CertifiedProtocol, Follower, Rotation, Servers
 from strongroom.kit.metrics import exposition
 from strongroom.kit.problems import exception_handlers
+from strongroom.notify import api as notify_api
+from strongroom.notify.messages import Receipts
+from strongroom.notify.port import Reports
 from strongroom.portal.doors import Doors, Site
 from strongroom.portal.rendering import Pages
 from strongroom.portal.routes import make_router
@@ -46,7 +49,7 @@ from strongroom.safetoken.reliable import Reliability
 from strongroom.safetoken.sequences import Sequences
 from strongroom.settings import Settings, SettingsError
 from strongroom.webhooks import api as webhook_api
-from strongroom.wiring import House, build
+from strongroom.wiring import House, build, sms_routes
 
 HOUSE = "house"
 _JWKS_SECONDS = 300
@@ -87,7 +90,7 @@ def make_app(house: House) -> Litestar:
     pages, doc = Pages(), ApiDoc(over_https=house.settings.is_https)
     api = [
         *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(), *webhook_api.routes(),
-        *passport.routes(), *safetoken_api.routes(), *purchases_api.routes(), *issuer_api.routes(),
+        *passport.routes(), *safetoken_api.routes(), *purchases_api.routes(), *issuer_api.routes(), *notify_api.routes(),
     ]  # fmt: skip
     app = Litestar(
         route_handlers=[
@@ -138,8 +141,15 @@ def _state(house: House, pages: Pages) -> dict[str, Any]:
         safetoken_api.STATE: _safetoken(house),
         issuer_api.STATE: _issuer_service(house),
         PORTAL: Portal(_doors(house), pages),
+        notify_api.STATE: notify_api.NotifyApi(Receipts(house.db), _reporting(house.settings)),
         webhook_api.STATE: webhook_api.WebhooksApi(house.vault, house.endpoints, house.events),
     }  # fmt: skip
+
+
+def _reporting(settings: Settings) -> dict[str, Reports]:
+    """Return the gateways that tell us what became of messages. Raise SettingsError."""
+    gateways = [route.gateway for route in sms_routes(settings)]
+    return {gateway.name: gateway for gateway in gateways if isinstance(gateway, Reports)}
 
 
 def _safetoken(house: House) -> safetoken_api.SafeTokenApi:

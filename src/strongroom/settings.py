@@ -68,6 +68,15 @@ class Provider:
     agent_of: str | None
 
 
+class SmsGateway(StrEnum):
+    """How text messages leave."""
+
+    CONFIGURED = "configured"
+    INBOX = "inbox"
+
+
+_NEEDED_FOR_SMS = {SmsGateway.CONFIGURED: "sms_gateways_file", SmsGateway.INBOX: "inbox_url"}
+
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
@@ -102,7 +111,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Our certificate that SOAP messages are signed with (PEM); read anew when it changes"),
     ] = None
     soap_key: Annotated[Path | None, Meta(description="The key of soap_certificate (PEM, mode 600)")] = None
-    sms_gateway: Annotated[str, Meta(description="How text messages leave: the name of a gateway; inbox shows them locally")]
+    sms_gateway: Annotated[
+        SmsGateway,
+        Meta(description="How text messages leave: `configured` (the gateways of sms_gateways_file) or `inbox` (shown locally)"),
+    ] = SmsGateway.CONFIGURED
+    sms_gateways_file: Annotated[
+        Path | None, Meta(description="The file that names the gateways of text messages, in the order in which they are tried")
+    ] = None
     inbox_url: Annotated[str | None, Meta(description="Where the message inbox of the gateway `inbox` listens")] = None
     host: Annotated[str, Meta(description="Address to listen on; health and metrics answer there too")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port to listen on")] = 8000
@@ -344,8 +359,9 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"{PREFIX}{missing[0]} is missing: the listener for mutual TLS needs all of {', '.join(tls)}"
     if wrong := sorted(host for host in settings.issuer_hosts if not _HOST.fullmatch(host)):
         yield f"{PREFIX}ISSUING_HOSTS: {wrong[0]} is neither a host nor host:port"
-    if settings.sms_gateway == "inbox" and not settings.inbox_url:
-        yield f"{PREFIX}INBOX_URL is missing: {_meaning('inbox_url')}"
+    needed = _NEEDED_FOR_SMS[settings.sms_gateway]
+    if not getattr(settings, needed):
+        yield f"{PREFIX}{needed.upper()} is missing: {_meaning(needed)}"
     if settings.trusted_proxy not in (None, "unix") and not _is_address(settings.trusted_proxy or ""):
         yield f"{PREFIX}TRUSTED_PROXY must be `unix` or one IP address"
     if settings.trusted_proxy == "unix" and settings.unix_socket is None:
@@ -356,7 +372,7 @@ def _unsafe(settings: Settings) -> Iterator[str]:
     """Yield what production refuses."""
     if not settings.is_https:
         yield f"{PREFIX}BASE_URL must begin with https:// in production"
-    if settings.sms_gateway == "inbox":
+    if settings.sms_gateway is SmsGateway.INBOX:
         yield f"{PREFIX}SMS_GATEWAY: production refuses the local inbox, which sends nothing to anybody"
     if settings.webhook_allow_loopback:
         yield f"{PREFIX}WEBHOOK_ALLOW_LOOPBACK: production refuses http and loopback webhooks"

@@ -41,7 +41,10 @@ from strongroom.issuing.registry import RemoteIssuers
 from strongroom.issuing.transport import Identity
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.vault import Vault
+from strongroom.notify.gateways.configured import GatewaysUnusable, open_routes
+from strongroom.notify.gateways.inbox import InboxGateway
 from strongroom.notify.messages import Messages
+from strongroom.notify.port import Route
 from strongroom.notify.texts import Texts
 from strongroom.sca.answering.questions import Questions
 from strongroom.sca.cardholding.cardholders import Cardholders
@@ -54,7 +57,7 @@ from strongroom.sca.purchasing.judging import Judging
 from strongroom.sca.purchasing.openings import Openings
 from strongroom.sca.purchasing.proofs import Proofs
 from strongroom.sca.purchasing.purchases import Purchases
-from strongroom.settings import Settings
+from strongroom.settings import Settings, SettingsError, SmsGateway
 from strongroom.soap.signers import OurSigner, SignerFiles
 from strongroom.webhooks.endpoints import Endpoints
 from strongroom.webhooks.events import Events
@@ -270,3 +273,14 @@ def _identity(settings: Settings) -> Identity | None:
     if settings.issuing_certificate is None or settings.issuing_key is None:
         return None
     return Identity(settings.issuing_certificate, settings.issuing_key, settings.issuing_ca)
+
+
+def sms_routes(settings: Settings) -> list[Route]:
+    """Return the gateways that text messages leave by. Raise SettingsError when their file cannot be used."""
+    if settings.sms_gateway is SmsGateway.INBOX:
+        return [Route(InboxGateway(settings.inbox_url or "", production=settings.is_production))]
+    assert settings.sms_gateways_file is not None  # noqa: S101  # load_settings refuses to go on without it
+    try:
+        return open_routes(settings.sms_gateways_file, settings.base_url, production=settings.is_production)
+    except GatewaysUnusable as error:
+        raise SettingsError([f"STRONGROOM_SMS_GATEWAYS_FILE: {fault}" for fault in error.faults]) from error

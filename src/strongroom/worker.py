@@ -18,17 +18,15 @@ from strongroom.kit.jobs import Job, Runner
 from strongroom.kit.metrics import REGISTRY
 from strongroom.kit.outbound import Outbound
 from strongroom.notify import jobs as notify_jobs
-from strongroom.notify.gateways.inbox import InboxGateway
-from strongroom.notify.port import Gateway
 from strongroom.notify.sending import Sender
 from strongroom.safetoken.store import replays, sequences
 from strongroom.sca import store as sca_store
 from strongroom.sca.answering import store as question_store
 from strongroom.sca.purchasing import jobs as purchase_jobs
-from strongroom.settings import Settings, SettingsError
+from strongroom.settings import Settings
 from strongroom.webhooks import jobs as webhook_jobs
 from strongroom.webhooks.deliveries import Deliveries
-from strongroom.wiring import WORKER_ROLE, House, build
+from strongroom.wiring import WORKER_ROLE, House, build, sms_routes
 
 _LANES = 8  # payments and shares that one process carries on at once: a slow bank holds up no other
 _log = structlog.get_logger("worker")
@@ -70,16 +68,9 @@ def jobs(house: House, sender: Sender, deliveries: Deliveries) -> list[Job]:
     ]
 
 
-def gateways(settings: Settings) -> list[Gateway]:
-    """Return the gateways that text messages leave by. Raise SettingsError for one that does not exist."""
-    if settings.sms_gateway == "inbox":
-        return [InboxGateway(settings.inbox_url or "", production=settings.is_production)]
-    raise SettingsError([f"STRONGROOM_SMS_GATEWAY: there is no gateway {settings.sms_gateway!r} for text messages"])
-
-
 async def work(settings: Settings) -> None:
     """Work until told to stop, then finish what was begun."""
-    leaving_by = gateways(settings)
+    leaving_by = sms_routes(settings)
     house = await build(settings, role=WORKER_ROLE)
     sender = Sender(house.db, house.vault, leaving_by)
     if settings.worker_metrics_port:

@@ -45,6 +45,9 @@ class Installation:
         for statement in (line.partition("--")[0].strip() for line in sql.splitlines()):
             self.postgres.ask(statement)
         self._enrol()
+        gateways = self.folder / "sms.toml"
+        gateways.write_text(block("messages.md", "toml", "[[gateway]]"))
+        gateways.chmod(0o600)
         printed = block("install.md", "", "STRONGROOM_UNIX_SOCKET=")
         self.environment = variables(
             fill(
@@ -54,7 +57,6 @@ class Installation:
                 ("/etc/strongroom/", f"{self.folder}/"),
                 ("/var/lib/strongroom/", f"{self.folder}/"),
                 ("/run/strongroom/", f"{self.folder}/"),
-                ("SMS_GATEWAY=…", "SMS_GATEWAY=none"),
                 ("=…", "=Example"),
             )
         )
@@ -68,11 +70,13 @@ class Installation:
         self.run("migrate", environment=owner)
 
     def start(self) -> None:
-        """Start a web process and nginx, and wait until the whole answers."""
-        command = [sys.executable, "-m", "strongroom", "serve"]
-        for part in (Part("web", command, self._environment(), self.folder / "web.log"), self._proxy()):
+        """Start a worker, then a web process, then nginx, and wait until the whole answers."""
+        program = [sys.executable, "-m", "strongroom"]
+        for name, command in (("worker", "worker"), ("web", "serve")):
+            self._parts.append(Part(name, [*program, command], self._environment(), self.folder / f"{name}.log"))
+        self._parts.append(self._proxy())
+        for part in self._parts:
             part.start()
-            self._parts.append(part)
         deadline = time.monotonic() + _READY_SECONDS
         while not self._is_ready():
             assert time.monotonic() < deadline, self.last_lines()

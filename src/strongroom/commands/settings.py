@@ -8,6 +8,7 @@ from cyclopts import App
 
 from strongroom.commands.desk import say
 from strongroom.settings import explain, load_settings
+from strongroom.wiring import sms_routes
 
 app = App(name="settings", help="Show and check the settings.")
 
@@ -25,4 +26,6 @@ def explain_settings() -> None:
 def check() -> None:
     """Check whether a process would start with these settings; exit with 3 and the list of faults if not."""
     settings = load_settings(os.environ)
+    names = ", ".join(route.gateway.name for route in sms_routes(settings))
+    say(f"Text messages leave by {names}.")
     say(f"These settings can be used ({settings.environment}).")

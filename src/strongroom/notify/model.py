@@ -59,6 +59,17 @@ TENANT_SHARDS = 8  # one counter row per tenant would make all its requests wait
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """A message whose turn has come, locked by the transaction that read it."""
+
+    tenant_id: str
+    id: str
+    is_alive: bool  # there is still time to send it
+    tries: int
+    recipient_sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """A message that this worker, and no other, may send until its lease ends."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -21,6 +22,10 @@ class Unavailable(Fault):
 
 class Silent(Fault):
     """The request went out and no answer came: nobody knows whether the message was taken. Never sent again blindly."""
+
+
+class NotGenuine(Exception):
+    """A report that does not come from the gateway it names."""
 
 
 class Receipt(StrEnum):
@@ -78,4 +83,45 @@ class Asks(Protocol):
 
     async def ask(self, message_id: str) -> Found:
         """Look a message up by our id."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A gateway and the numbers that it carries to: those that begin with one of the prefixes, or all."""
+
+    gateway: Gateway
+    prefixes: tuple[str, ...] = ()
+
+    def carries(self, to: str) -> bool:
+        """True for a number (E.164 digits) that this gateway is for."""
+        return to.startswith(self.prefixes) if self.prefixes else True
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCall:
+    """A gateway's call to us, as it came. Header names are in lower case."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    query: Mapping[str, str] = field(repr=False)
+    form: Sequence[tuple[str, str]] = field(repr=False)  # empty unless the body is a form
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a gateway says became of a message."""
+
+    provider_id: str
+    receipt: Receipt
+
+
+@runtime_checkable
+class Reports(Protocol):
+    """A gateway that calls us when it knows more."""
+
+    name: str
+
+    def read_report(self, report: ReportCall) -> Report | None:
+        """Return what a call says; None for what changes nothing. Raise NotGenuine."""
         ...

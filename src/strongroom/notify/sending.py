@@ -15,8 +15,9 @@ from strongroom.kit.inflight import InFlight
 from strongroom.kit.metrics import MESSAGES as MESSAGE_OUTCOMES
 from strongroom.kit.vault import Vault
 from strongroom.notify import store
-from strongroom.notify.model import Claimed
-from strongroom.notify.port import Asks, Found, Gateway, Outgoing, Refused, Sent, Silent, Unavailable
+from strongroom.notify.model import Claimed, Due
+from strongroom.notify.port import Asks, Found, Gateway, Outgoing, Refused, Route, Sent, Silent, Unavailable
+from strongroom.notify.routing import Routing
 from strongroom.notify.states import MESSAGES, RECEIPT_EVENTS, MessageEvent
 
 SEND_TIMEOUT_SECONDS = 20.0  # well below the lease
@@ -40,11 +41,11 @@ class Carried:
 class Sender:
     """Sends what is queued, through the first gateway that takes it. Runs as the worker's role."""
 
-    def __init__(self, db: Database, vault: Vault, gateways: Sequence[Gateway], *, at_once: int = 50) -> None:
+    def __init__(self, db: Database, vault: Vault, gateways: Sequence[Gateway | Route], *, at_once: int = 50) -> None:
         self._db = db
         self._vault = vault
-        self._gateways = {gateway.name: gateway for gateway in gateways}
-        self._names = [gateway.name for gateway in gateways]
+        self._routing = Routing(gateways)
+        self._gateways = self._routing.gateways
         self._flight = InFlight("message", at_once, old_at_most=4 * at_once)
 
     async def send_due(self) -> int:
@@ -78,15 +79,32 @@ class Sender:
         claim = new_secret(16)
         async with self._db.transaction() as tx:
             due = await store.lock_due(tx, at_most)
-            for tenant_id, message_id, alive, tries in due:
-                if alive:
-                    sets = {"claim": claim, "gateway": self._names[tries % len(self._names)]}
-                    await MESSAGES.move(tx, tenant_id, message_id, MessageEvent.CLAIMED, sets=sets, times=("claimed_at",))
-                else:
-                    await MESSAGES.move(tx, tenant_id, message_id, MessageEvent.OUTLIVED, sets={"text_sealed": None})
-                    MESSAGE_OUTCOMES.labels("outlived").inc()
+            for message in due:
+                await self._take(tx, claim, message)
             messages = await store.read_claimed(tx, claim) if due else []
             return [(message, opened) for message in messages if (opened := await self._open(tx, message))], len(due)
+
+    async def _take(self, tx: Tx, claim: str, due: Due) -> None:
+        """Claim one message for a gateway, or end what is too late or leads nowhere."""
+        if not due.is_alive:
+            await MESSAGES.move(tx, due.tenant_id, due.id, MessageEvent.OUTLIVED, sets={"text_sealed": None})
+            MESSAGE_OUTCOMES.labels("outlived").inc()
+            return
+        gateway = self._routing.choose(await self._number_of(tx, due), due.tries)
+        sets = {"claim": claim if gateway else None, "gateway": gateway}
+        await MESSAGES.move(tx, due.tenant_id, due.id, MessageEvent.CLAIMED, sets=sets, times=("claimed_at",))
+        if gateway is None:
+            ended = {"failure": "no_gateway", "text_sealed": None}
+            await MESSAGES.move(tx, due.tenant_id, due.id, MessageEvent.REFUSED, sets=ended)
+            MESSAGE_OUTCOMES.labels("no_gateway").inc()
+
+    async def _number_of(self, tx: Tx, due: Due) -> str:
+        """Return a message's number; empty when it does not open yet, which `_open` sees to."""
+        keys = await self._vault.tenant(tx, due.tenant_id)
+        try:
+            return keys.unseal_text("messages", "recipient_sealed", due.id, due.recipient_sealed)
+        except SealBroken:
+            return ""
 
     async def _open(self, tx: Tx, message: Claimed) -> Outgoing | None:
         """Unseal a message; one whose key this process has not seen yet (a rotation) goes back for a moment."""
@@ -103,9 +121,10 @@ class Sender:
 
     async def _send(self, message: Claimed, outgoing: Outgoing) -> None:
         carried = await _carry(self._gateways[message.gateway], outgoing)
-        was_last = (message.tries + 1) % len(self._names) == 0
+        self._routing.note(message.gateway, carried.event)
+        rounds, before_the_end = divmod(message.tries + 1, self._routing.count(outgoing.to))
         async with self._db.transaction() as tx:
-            await _record(tx, message, carried, rounds=(message.tries + 1) // len(self._names), pause=was_last)
+            await _record(tx, message, carried, rounds=rounds, pause=not before_the_end)
         MESSAGE_OUTCOMES.labels(str(carried.event)).inc()
 
     async def _ask(self) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from strongroom.kit.db import Tx
 from strongroom.kit.jobs import NOTIFY
-from strongroom.notify.model import Claimed, Purpose
+from strongroom.notify.model import Claimed, Due, Purpose
 from strongroom.notify.port import Receipt
 
 LEASE_SECONDS = 60
@@ -74,14 +74,14 @@ async def wake_worker(tx: Tx) -> None:
     await tx.execute(NOTIFY)
 
 
-async def lock_due(tx: Tx, at_most: int) -> list[tuple[str, str, bool, int]]:
-    """Lock messages that are due, urgent ones first; return tenant, id, whether there is still time to send it, and tries."""
+async def lock_due(tx: Tx, at_most: int) -> list[Due]:
+    """Lock messages that are due, urgent ones first."""
     rows = await tx.fetch(
-        """SELECT tenant_id, id, valid_until > app_now() + interval '1 second' AS alive, tries FROM messages
+        """SELECT tenant_id, id, valid_until > app_now() + interval '1 second', tries, recipient_sealed FROM messages
            WHERE state = 'queued' AND due_at <= app_now() ORDER BY urgent DESC, due_at LIMIT $1 FOR UPDATE SKIP LOCKED""",
         at_most,
     )
-    return [(row["tenant_id"], row["id"], row["alive"], row["tries"]) for row in rows]
+    return [Due(*row) for row in rows]
 
 
 async def read_claimed(tx: Tx, claim: str) -> list[Claimed]:
