@@ -465,6 +465,7 @@ CREATE TABLE public.otp_tokens (
     unblock_asked_by text,
     created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
     changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    unblock_asked_at timestamp with time zone,
     CONSTRAINT otp_tokens_algorithm_check CHECK ((algorithm = ANY (ARRAY['sha1'::text, 'sha256'::text, 'sha512'::text]))),
     CONSTRAINT otp_tokens_check CHECK (((kind = 'totp'::text) = (period_seconds IS NOT NULL))),
     CONSTRAINT otp_tokens_check1 CHECK (((state = ANY (ARRAY['imported'::text, 'retired'::text])) OR (cardholder_id IS NOT NULL))),

@@ -5,6 +5,7 @@ import re
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,8 +15,13 @@ import pytest
 
 from strongroom.cli import AWAY, REFUSED, UNUSABLE, USAGE, run
 from strongroom.kit import audit
+from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Database
 from strongroom.kit.rootkeys import FileKeeper
+from strongroom.sca.cardholding.model import Enrolment
+from strongroom.sca.devices.model import NewToken
+from strongroom.settings import load_settings
+from strongroom.wiring import build
 from tests.safetoken.authorities import Authority
 
 NOTHING = "strongroom: There is no such thing here\n"
@@ -241,3 +247,44 @@ async def test_issuers_and_merchants_have_clients_and_signing_keys_rotate(strong
     assert merchant in (await strongroom("clients", "create", "till", "--merchant", merchant))[1]
     key = field((await strongroom("signing-keys", "rotate", "proof"))[1], "key")
     assert key in (await strongroom("signing-keys", "list"))[1]
+
+
+async def person_at(strongroom: Command, issuer: str, name: str) -> str:
+    """Add a member of an issuer's staff; return what they type to prove who they are."""
+    email = f"{name.lower()}@bank.example"
+    _, out, _ = await strongroom("staff", "create", name, email, "--firm", issuer, typed="correct horse battery\n")
+    secret = parse_qs(urlsplit(field(out, "authenticator")).query)["secret"][0]
+    return f"{email}\ncorrect horse battery\n{pyotp.TOTP(secret).now()}\n"
+
+
+async def test_a_token_is_looked_after_at_the_desk_and_unblocked_by_two_people(strongroom: Command):
+    await strongroom("keys", "init")
+    _, out, _ = await strongroom("issuers", "create", "Mango Bank", "8", "--cards", "506181")
+    issuer = field(out, "issuer")
+    desk = partial(strongroom, "otp-tokens")
+    house = await build(load_settings(os.environ))
+    try:
+        await house.otp_tokens.import_one(issuer, "operator:test", NewToken("A-1", Secret(b"12345678901234567890".hex())))
+        assert "A-1" in (await desk("list", "--issuer", issuer))[1]
+        code, _, err = await desk("assign", "A-1", "--issuer", issuer, typed="5061810000000152048\n")
+        assert (code, err) == (REFUSED, "strongroom: There is no such cardholder\n")
+        enrolment = Enrolment(Secret("5061810000000152048"), "2347011998877", {}, approved=True)
+        await house.cardholders.enrol(issuer, "operator:test", enrolment)
+    finally:
+        await house.close()
+    code, out, _ = await desk("assign", "A-1", "--issuer", issuer, typed="5061810000000152048\n")
+    assert (code, field(out, "state")) == (0, "assigned")
+    for verb, state in (("activate", "active"), ("block", "blocked")):
+        code, out, _ = await desk(verb, "A-1", "--issuer", issuer)
+        assert (code, field(out, "state")) == (0, state)
+    ada, ben = await person_at(strongroom, issuer, "Ada"), await person_at(strongroom, issuer, "Ben")
+    code, out, _ = await desk("ask-unblock", "A-1", "--issuer", issuer, typed=ada)
+    assert "approve-unblock A-1" in out
+    assert (await desk("approve-unblock", "A-1", "--issuer", issuer, typed=ben))[0] == 0
+    code, out, _ = await desk("show", "A-1", "--issuer", issuer)
+    assert field(out, "state") == "active"
+    code, _, err = await desk("resynchronise", "A-1", "111111", "222222", "--issuer", issuer)
+    assert (code, err) == (REFUSED, "strongroom: these are not two codes in a row; 4 tries are left\n")
+    code, out, _ = await desk("resynchronise", "A-1", "287082", "359152", "--issuer", issuer)
+    assert (code, out) == (0, "A-1 is in step again.\n")
+    assert (await desk("show", "A-9", "--issuer", issuer))[2] == "strongroom: There is no token with this serial\n"

@@ -40,7 +40,7 @@ from strongroom.portal.views.paying import Provider, Role
 from strongroom.portal.visit import STATE as PORTAL
 from strongroom.portal.visit import Portal
 from strongroom.safetoken import api as safetoken_api
-from strongroom.safetoken import issuer_api, passport, purchases_api
+from strongroom.safetoken import issuer_api, passport, purchases_api, tokens_api
 from strongroom.safetoken.exchange import Operation
 from strongroom.safetoken.messages import Messages
 from strongroom.safetoken.operations import CardholderOperations
@@ -90,7 +90,8 @@ def make_app(house: House) -> Litestar:
     pages, doc = Pages(), ApiDoc(over_https=house.settings.is_https)
     api = [
         *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(), *webhook_api.routes(),
-        *passport.routes(), *safetoken_api.routes(), *purchases_api.routes(), *issuer_api.routes(), *notify_api.routes(),
+        *passport.routes(), *safetoken_api.routes(), *purchases_api.routes(), *tokens_api.routes(),
+        *issuer_api.routes(), *notify_api.routes(),
     ]  # fmt: skip
     app = Litestar(
         route_handlers=[
@@ -137,6 +138,7 @@ def _state(house: House, pages: Pages) -> dict[str, Any]:
             house.account_requests, house.authentications, house.grants, house.receiving,
         ),
         purchases_api.STATE: purchases_api.PurchasesApi(house.purchases, house.purchase_proofs),
+        tokens_api.STATE: tokens_api.TokensApi(house.otp_tokens, house.verification),
         passport.STATE: passport.PassportApi(house.authentication, house.passport, house.signing_keys),
         safetoken_api.STATE: _safetoken(house),
         issuer_api.STATE: _issuer_service(house),

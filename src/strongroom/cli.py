@@ -32,6 +32,7 @@ for _name, _where, _help in (
     ("keys", "keys:app", "Make, rotate, retire and list the root keys."),
     ("firms", "firms:app", "Make, list, show and set firms."),
     ("issuers", "issuers:app", "Make, list, show and set issuers of cards."),
+    ("otp-tokens", "otp_tokens:app", "Manage the devices of an issuer's cardholders."),
     ("merchants", "merchants:app", "Make, list, show and set merchants."),
     ("signing-keys", "signing_keys:app", "List and rotate the keys that sign access tokens and proofs."),
     ("clients", "clients:app", "Manage API clients and their secrets."),

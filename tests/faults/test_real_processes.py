@@ -102,9 +102,9 @@ def run(product: Product, deaths: list[Death]) -> list[Trial]:
     """Kill at every moment, then wait for the truth about all of them, then make sure that nothing is debited later."""
     people = [{"name": "Test Name", "email": "docs@example.com", "dateOfBirth": "1980-01-01", "phone": "447300000001"}]
     case = product.call("POST", "/api/1.0/cases", {"caseRef": f"F{time.time_ns()}", "customers": people})
-    product.lever(headless=True, delay_seconds=SLOW_BANK_SECONDS)
     trials = []
     for death in deaths:
+        product.lever(headless=True, delay_seconds=SLOW_BANK_SECONDS)  # a bank that was killed has forgotten its levers
         product.sign_in(case["id"], case["customers"][0]["id"])
         starts = product.worker_starts()
         trials.append(kill_during_payment(product, case["id"], death))
@@ -114,7 +114,7 @@ def run(product: Product, deaths: list[Death]) -> list[Trial]:
     assert wrong == [], product.last_lines()
     assert [trial.death for trial in trials if product.debits(trial.amount_minor) > 1] == []
     for trial in trials:
-        sys.stdout.write(f"{trial.death} {product.debits(trial.amount_minor)} debits {trial.took_seconds:.1f} s\n")
+        sys.stdout.write(f"{trial.death} {product.debits(trial.amount_minor)} debits {trial.took_seconds:.1f} s {trial.seen}\n")
     return trials
 
 

@@ -15,6 +15,8 @@ from strongroom.safetoken.openapi_issuer import SECURITY as HUB_SECURITY
 from strongroom.safetoken.openapi_issuer import SHAPES as ISSUER_SHAPES
 from strongroom.safetoken.openapi_issuer import issuer_paths
 from strongroom.safetoken.openapi_purchases import SHAPES, purchase_paths
+from strongroom.safetoken.openapi_tokens import SHAPES as TOKEN_SHAPES
+from strongroom.safetoken.openapi_tokens import token_paths
 from strongroom.safetoken.operations import NAMES
 from strongroom.safetoken.passport import KeySet, PassportAnswer, PassportError
 from strongroom.safetoken.postman import PRODUCTION, SANDBOX
@@ -62,6 +64,7 @@ def build_document(base_url: str) -> Schema:
             "/api/v1/safetoken/reliable": {"post": _in_sequence(), "get": _wsdl("showReliableWsdl")},
             "/api/v1/safetoken/postman": {"get": _postman()},
             **purchase_paths(_refusals),
+            **token_paths(_refusals),
             **issuer_paths(_refusals, _wsdl("showIssuerWsdl")),
         },
         "components": {"schemas": _schemas(), "securitySchemes": _security()},
@@ -74,7 +77,7 @@ def document_json(base_url: str) -> bytes:
 
 
 def _schemas() -> Schema:
-    shapes = [RestError, PassportAnswer, PassportError, KeySet, CardHolderIn, ResultOut, *SHAPES, *ISSUER_SHAPES]
+    shapes = [RestError, PassportAnswer, PassportError, KeySet, CardHolderIn, ResultOut, *SHAPES, *TOKEN_SHAPES, *ISSUER_SHAPES]
     _, components = msgspec.json.schema_components(shapes, ref_template=f"{_AT}{{name}}")
     return dict(sorted(components.items()))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,6 +25,7 @@ from strongroom.sca.cardholding.cardholders import Cardholders
 from strongroom.sca.cardholding.model import Enrolled, Enrolment
 from strongroom.sca.devices.errors import (
     HasToken,
+    NewerThanProposal,
     NoSuchCardholder,
     NoSuchToken,
     OnePersonOnly,
@@ -307,6 +309,7 @@ async def test_a_blocked_token_is_unblocked_by_two_people_and_not_by_one(town: T
         return StaffMember(town.issuer.id, name, name, f"{name}@mango.example", datetime(2026, 1, 1, tzinfo=UTC))
 
     ada, ben = person("stf-ada"), person("stf-ben")
+    new = replace(ben, id="stf-new", created_at=datetime.now(UTC) + timedelta(days=1))
     await town.give()
     with pytest.raises(TokenStateRefuses):
         await town.tokens.ask_unblock(ada, "A1")
@@ -318,6 +321,8 @@ async def test_a_blocked_token_is_unblocked_by_two_people_and_not_by_one(town: T
         await town.tokens.approve_unblock(ada, "A1")
     with pytest.raises(TokenStateRefuses):
         await town.tokens.ask_unblock(ben, "A1")
+    with pytest.raises(NewerThanProposal):
+        await town.tokens.approve_unblock(new, "A1")
     assert await town.type(code_at(SEED, 0)) == Refused(Reason.BLOCKED)
     await town.tokens.approve_unblock(ben, "A1")
     assert isinstance(await town.type(code_at(SEED, 0)), CodeAccepted)

@@ -51,3 +51,9 @@ class OnePersonOnly(Conflict):
     """Whoever asked for an unblocking may not approve it."""
 
     code, title = "same_person", "What one person asked for, another approves"
+
+
+class NewerThanProposal(Conflict):
+    """Whoever asked for an unblocking might have made the account that approves it."""
+
+    code, title = "approver_too_new", "Who approves must have been a member of staff when it was asked for"

@@ -88,6 +88,7 @@ class Token:
     failures: int
     locked_until: datetime | None
     unblock_asked_by: str | None
+    unblock_asked_at: datetime | None
     created_at: datetime
 
 
@@ -125,10 +126,9 @@ class Match:
     charged: Charged
     counter: int
 
-    @property
-    def drift_steps(self) -> int:
-        """Return how far the device's clock was off."""
-        return self.counter - self.charged.step if self.charged.token.kind is Kind.TOTP else 0
+    def drift_after(self, codes: int) -> int:
+        """Return how far the device's clock is off, which shows the last of so many codes in a row just now."""
+        return self.counter + codes - 1 - self.charged.step if self.charged.token.kind is Kind.TOTP else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import asyncpg
 
 from strongroom.access.model import StaffMember
 from strongroom.kit import audit
+from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.errors import UnknownCursor
 from strongroom.kit.ids import new_id
@@ -18,6 +19,7 @@ from strongroom.sca.cardholding.cardholders import Cardholders
 from strongroom.sca.devices import store
 from strongroom.sca.devices.errors import (
     HasToken,
+    NewerThanProposal,
     NoSuchCardholder,
     NoSuchToken,
     OnePersonOnly,
@@ -31,8 +33,10 @@ from strongroom.sca.devices.states import TOKEN, TokenEvent, TokenState
 
 LIST_MAX = 200
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
-_SERIAL = re.compile(r"[A-Za-z0-9._/-]{1,64}")
+_SERIAL = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _UNCHARGED: Mapping[str, Any] = {"failures": 0, "locked_until": None, "locked_by": None}
+
+_UNASKED: Mapping[str, Any] = {"unblock_asked_by": None, "unblock_asked_at": None}
 
 
 class OtpTokens:
@@ -82,6 +86,19 @@ class OtpTokens:
         async with self._db.transaction(issuer_id) as tx:
             return await self._assign(tx, issuer_id, actor, serial, cardholder_id)
 
+    async def get_of_card(self, issuer_id: str, pan: Secret) -> Token:
+        """Return the token of a card's holder. Raise NoSuchCardholder, or NoSuchToken when they have none."""
+        async with self._db.transaction(issuer_id) as tx:
+            token = await store.find_held(tx, issuer_id, await self._holder_of(tx, issuer_id, pan))
+        if token is None:
+            raise NoSuchToken("The holder of this card has no token")
+        return token
+
+    async def assign_to_card(self, issuer_id: str, actor: str, serial: str, pan: Secret) -> Token:
+        """Give a token to the holder of a card. Raise what `assign` raises."""
+        async with self._db.transaction(issuer_id) as tx:
+            return await self._assign(tx, issuer_id, actor, serial, await self._holder_of(tx, issuer_id, pan))
+
     async def unassign(self, issuer_id: str, actor: str, serial: str) -> Token:
         """Take a token back into the stock. Raise NoSuchToken or TokenStateRefuses: one that is blocked stays with its holder."""
         sets = {**_UNCHARGED, "cardholder_id": None, "lock_level": 0}
@@ -93,7 +110,7 @@ class OtpTokens:
 
     async def block(self, issuer_id: str, actor: str, serial: str) -> Token:
         """Let no code count until two people unblock it. Raise NoSuchToken or TokenStateRefuses."""
-        return await self._move(issuer_id, actor, serial, TokenEvent.BLOCKED, TokenTag.BLOCKED, {"unblock_asked_by": None})
+        return await self._move(issuer_id, actor, serial, TokenEvent.BLOCKED, TokenTag.BLOCKED, _UNASKED)
 
     async def unlock(self, issuer_id: str, actor: str, serial: str) -> Token:
         """End a lock before its time; the next lock is as long as if it had run out. Raise NoSuchToken or TokenStateRefuses."""
@@ -125,21 +142,29 @@ class OtpTokens:
             return await self._load(tx, person.firm_id, serial)
 
     async def approve_unblock(self, person: StaffMember, serial: str) -> Token:
-        """Unblock, as the second person. Raise NoSuchToken, OnePersonOnly or TokenStateRefuses."""
+        """Unblock, as the second person. Raise NoSuchToken, OnePersonOnly, NewerThanProposal or TokenStateRefuses."""
         async with self._db.transaction(person.firm_id) as tx:
             token = await self._load(tx, person.firm_id, serial)
             if token.unblock_asked_by == person.id:
                 raise OnePersonOnly
-            if token.unblock_asked_by is None:
+            if token.unblock_asked_by is None or token.unblock_asked_at is None:
                 raise TokenStateRefuses("Nobody has asked for this token to be unblocked")
+            if person.created_at > token.unblock_asked_at:
+                raise NewerThanProposal
             moved = await TOKEN.move(
                 tx, person.firm_id, token.id, TokenEvent.UNBLOCKED,
-                sets={**_UNCHARGED, "unblock_asked_by": None}, where={"unblock_asked_by": token.unblock_asked_by},
+                sets={**_UNCHARGED, **_UNASKED}, where={"unblock_asked_by": token.unblock_asked_by},
             )  # fmt: skip
             if moved is None:
                 raise TokenStateRefuses
             await audit.record(tx, person.firm_id, person.actor, TokenTag.UNBLOCKED, token.id)
             return await self._load(tx, person.firm_id, serial)
+
+    async def _holder_of(self, tx: Tx, issuer_id: str, pan: Secret) -> str:
+        holder = await self._cardholders.find(tx, issuer_id, pan)
+        if holder is None:
+            raise NoSuchCardholder
+        return holder.id
 
     async def _assign(self, tx: Tx, issuer_id: str, actor: str, serial: str, cardholder_id: str) -> Token:
         token = await self._load(tx, issuer_id, serial)
@@ -175,7 +200,7 @@ def _check(new: NewToken) -> None:
     """Raise TokenInvalid when this cannot be a token; the sentence never has the seed in it."""
     seed = new.seed.reveal()
     if not _SERIAL.fullmatch(new.serial):
-        raise TokenInvalid("A serial is 1 to 64 letters, digits, dots, dashes, slashes and underscores")
+        raise TokenInvalid("A serial is 1 to 64 letters, digits, dots, dashes and underscores")
     if not _HEX.fullmatch(seed) or not SEED_BYTES_MIN <= len(seed) // 2 <= SEED_BYTES_MAX:
         raise TokenInvalid(f"A seed is {SEED_BYTES_MIN} to {SEED_BYTES_MAX} bytes in hexadecimal")
     if not 6 <= new.digits <= 8:  # noqa: PLR2004  # the contract's own numbers

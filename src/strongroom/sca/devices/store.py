@@ -10,7 +10,7 @@ from strongroom.sca.devices.states import TokenState
 from strongroom.sca.model import FIRST_LOCK_SECONDS, MAX_ATTEMPTS, MAX_LOCK_SECONDS
 
 _COLUMNS = """issuer_id, id, serial, state, kind, algorithm, digits, period_seconds, cardholder_id, failures,
-              CASE WHEN state = 'locked' THEN locked_until END AS locked_until, unblock_asked_by, created_at"""
+              CASE WHEN state = 'locked' THEN locked_until END AS locked_until, unblock_asked_by, unblock_asked_at, created_at"""
 
 
 async def add(tx: Tx, issuer_id: str, token_id: str, new: NewToken, seed_sealed: bytes) -> bool:
@@ -151,7 +151,7 @@ async def locked_seconds(tx: Tx, issuer_id: str, token_id: str) -> int:
 async def ask_unblock(tx: Tx, issuer_id: str, token_id: str, asked_by: str) -> bool:
     """Note who asks for a blocked token to be unblocked; False when it is not blocked or somebody has asked."""
     tag = await tx.execute(
-        """UPDATE otp_tokens SET unblock_asked_by = $3, changed_at = app_now()
+        """UPDATE otp_tokens SET unblock_asked_by = $3, unblock_asked_at = app_now(), changed_at = app_now()
            WHERE issuer_id = $1 AND id = $2 AND state = 'blocked' AND unblock_asked_by IS NULL""",
         issuer_id, token_id, asked_by,
     )  # fmt: skip
@@ -162,5 +162,5 @@ def _token(row: asyncpg.Record) -> Token:
     return Token(
         row["issuer_id"], row["id"], row["serial"], TokenState(row["state"]), Kind(row["kind"]), Algorithm(row["algorithm"]),
         row["digits"], row["period_seconds"], row["cardholder_id"], row["failures"], row["locked_until"], row["unblock_asked_by"],
-        row["created_at"],
+        row["unblock_asked_at"], row["created_at"],
     )  # fmt: skip

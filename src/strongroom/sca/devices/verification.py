@@ -30,9 +30,11 @@ class Verification:
         async with self._db.transaction(issuer_id) as tx:
             return await self.accept(tx, actor, outcome)
 
-    async def resynchronise(self, issuer_id: str, actor: str, cardholder_id: str, first: str, second: str) -> Verified:
+    async def resynchronise(
+        self, issuer_id: str, actor: str, cardholder_id: str, first: str, second: str, *, serial: str | None = None
+    ) -> Verified:
         """Find a device that counted or drifted away again, by two codes that it showed in a row (RFC 4226 §7.4)."""
-        outcome = await self.try_codes(issuer_id, actor, cardholder_id, [first, second])
+        outcome = await self.try_codes(issuer_id, actor, cardholder_id, [first, second], serial=serial)
         if not isinstance(outcome, Match):
             return outcome
         async with self._db.transaction(issuer_id) as tx:
@@ -78,7 +80,7 @@ class Verification:
             token.cardholder_id,
             counter=match.counter,
             next_counter=match.counter + codes,
-            drift_steps=match.drift_steps,
+            drift_steps=match.drift_after(codes),
             charge_number=charged.charge,
         )
         if state is None:
