@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pyotp
 import pytest
+from pskc import PSKC
 
 from strongroom.cli import AWAY, REFUSED, UNUSABLE, USAGE, run
 from strongroom.kit import audit
@@ -288,3 +289,39 @@ async def test_a_token_is_looked_after_at_the_desk_and_unblocked_by_two_people(s
     code, out, _ = await desk("resynchronise", "A-1", "287082", "359152", "--issuer", issuer)
     assert (code, out) == (0, "A-1 is in step again.\n")
     assert (await desk("show", "A-9", "--issuer", issuer))[2] == "strongroom: There is no token with this serial\n"
+
+
+async def test_a_file_of_tokens_is_checked_then_taken(strongroom: Command, tmp_path: Path):
+    await strongroom("keys", "init")
+    issuer = field((await strongroom("issuers", "create", "Mango Bank", "8", "--cards", "506181"))[1], "issuer")
+    file = tmp_path / "tokens.csv"
+    file.write_text(
+        "".join(f"A-{number},{b'12345678901234567890'.hex()},HOTP,6,0\n" for number in range(2500)) + "A-9,00,HOTP,6,0\n"
+    )
+    load = partial(strongroom, "otp-tokens", "import", str(file), "--issuer", issuer)
+    code, out, _ = await load("--dry-run")
+    assert (code, out.splitlines()[-1]) == (
+        REFUSED,
+        "2500 tokens would be taken, 0 were there already, 1 rows cannot be taken.",
+    )
+    assert "row 2501, serial 'A-9': A seed is 16 to 128 bytes in hexadecimal" in out
+    assert "2500 tokens were taken, 0 were there already, 1 rows" in (await load())[1]
+    file.write_text(file.read_text().removesuffix("A-9,00,HOTP,6,0\n"))
+    assert await load() == (0, "0 tokens were taken, 2500 were there already, 0 rows cannot be taken.\n", "")
+    assert (await strongroom("otp-tokens", "import", str(tmp_path / "none.csv"), "--issuer", issuer))[0] == REFUSED
+    assert "--format" in (await strongroom("otp-tokens", "import", str(tmp_path / "keys.json"), "--issuer", issuer))[2]
+
+
+async def test_an_encrypted_file_asks_for_its_passphrase(strongroom: Command, tmp_path: Path):
+    await strongroom("keys", "init")
+    issuer = field((await strongroom("issuers", "create", "Mango Bank", "8", "--cards", "506181"))[1], "issuer")
+    made = PSKC()
+    made.add_key(
+        id="1", serial="A-1", secret=b"12345678901234567890", algorithm="urn:ietf:params:xml:ns:keyprov:pskc:hotp", counter=0
+    )
+    made.encryption.setup_pbkdf2("correct horse")
+    made.write(str(tmp_path / "tokens.xml"))
+    load = partial(strongroom, "otp-tokens", "import", str(tmp_path / "tokens.xml"), "--issuer", issuer)
+    code, _, err = await load(typed="wrong horse\n")
+    assert (code, err) == (REFUSED, "strongroom: the file's MAC key does not open: a wrong key or passphrase\n")
+    assert (await load(typed="correct horse\n"))[1].startswith("1 tokens were taken")

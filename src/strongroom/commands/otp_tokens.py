@@ -11,6 +11,7 @@ from strongroom.access.issuers import Issuers
 from strongroom.access.staff import Staff
 from strongroom.commands.desk import Desk, ask_member, ask_secret, open_desk, operator, say, say_fields, say_table, show_time
 from strongroom.commands.failure import Failed
+from strongroom.commands.otp_token_files import import_file
 from strongroom.notify.messages import Messages
 from strongroom.notify.texts import Texts
 from strongroom.sca.cardholding.cardholders import Cardholders
@@ -21,6 +22,7 @@ from strongroom.sca.devices.verification import Verification
 from strongroom.sca.model import Locked
 
 app = App(name="otp-tokens", help="Manage the devices of an issuer's cardholders.")
+app.command(import_file, name="import")
 
 Serial = Annotated[str, Parameter(help="The number printed on the device")]
 Issuer = Annotated[str, Parameter(name="--issuer", help="The issuer (iss-…)")]

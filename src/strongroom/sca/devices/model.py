@@ -73,6 +73,22 @@ class NewToken:
 
 
 @dataclass(frozen=True, slots=True)
+class RowFault:
+    """Why one token of a file cannot be taken; never with a seed in it."""
+
+    row: int  # the line of a CSV file, the key package of a PSKC file, from 1
+    serial: str
+    what: str
+
+
+class FileFault(Exception):
+    """A file cannot be read as a whole; the message is one sentence for a person."""
+
+
+Read = tuple[int, NewToken] | RowFault  # what one row of a file came to
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """A token as its issuer sees it."""
 

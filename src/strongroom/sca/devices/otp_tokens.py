@@ -49,7 +49,7 @@ class OtpTokens:
 
     async def import_one(self, issuer_id: str, actor: str, new: NewToken) -> Token:
         """Take a token into the stock. Raise TokenInvalid or SerialTaken."""
-        _check(new)
+        check_new(new)
         token_id = new_id("otk")
         async with self._db.transaction(issuer_id) as tx:
             keys = await self._vault.tenant(tx, issuer_id)
@@ -196,7 +196,7 @@ class OtpTokens:
         return token
 
 
-def _check(new: NewToken) -> None:
+def check_new(new: NewToken) -> None:
     """Raise TokenInvalid when this cannot be a token; the sentence never has the seed in it."""
     seed = new.seed.reveal()
     if not _SERIAL.fullmatch(new.serial):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import asyncpg
 
 from strongroom.kit.db import Tx
@@ -21,6 +23,49 @@ async def add(tx: Tx, issuer_id: str, token_id: str, new: NewToken, seed_sealed:
         issuer_id, token_id, new.serial, new.kind, new.algorithm, new.digits, new.period_seconds, seed_sealed, new.counter,
     )  # fmt: skip
     return tag == "INSERT 0 1"
+
+
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A token to be inserted, its seed sealed."""
+
+    new: NewToken
+    id: str
+    seed_sealed: bytes = field(repr=False)
+
+
+async def add_many(tx: Tx, issuer_id: str, rows: list[NewRow], *, actor: str, tag: str) -> set[str]:
+    """Insert tokens with an audit entry each, by one statement; return the serials that the issuer did not have."""
+    found = await tx.fetch(
+        """WITH given AS (
+               SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::int[], $8::bytea[], $9::bigint[])
+               AS g (id, serial, kind, algorithm, digits, period_seconds, seed_sealed, counter)
+           ), added AS (
+               INSERT INTO otp_tokens (issuer_id, id, serial, kind, algorithm, digits, period_seconds, seed_sealed, counter)
+               SELECT $1, given.* FROM given ORDER BY serial ON CONFLICT (issuer_id, serial) DO NOTHING RETURNING id, serial
+           ), recorded AS (
+               INSERT INTO audit_entries (tenant_id, actor, tag, subject, detail) SELECT $1, $10, $11, id, '{}' FROM added
+           )
+           SELECT serial FROM added""",
+        issuer_id,
+        [row.id for row in rows], [row.new.serial for row in rows], [row.new.kind for row in rows],
+        [row.new.algorithm for row in rows], [row.new.digits for row in rows], [row.new.period_seconds for row in rows],
+        [row.seed_sealed for row in rows], [row.new.counter for row in rows],
+        actor, tag,
+    )  # fmt: skip
+    return {row["serial"] for row in found}
+
+
+async def find_serials(tx: Tx, issuer_id: str, serials: list[str]) -> set[str]:
+    """Return which of these serials the issuer has."""
+    rows = await tx.fetch("SELECT serial FROM otp_tokens WHERE issuer_id = $1 AND serial = ANY($2::text[])", issuer_id, serials)
+    return {row["serial"] for row in rows}
+
+
+async def find_seeds(tx: Tx, issuer_id: str, serials: list[str]) -> dict[str, tuple[str, bytes]]:
+    """Return id and sealed seed by serial."""
+    query = "SELECT serial, id, seed_sealed FROM otp_tokens WHERE issuer_id = $1 AND serial = ANY($2::text[])"
+    return {row["serial"]: (row["id"], row["seed_sealed"]) for row in await tx.fetch(query, issuer_id, serials)}
 
 
 async def find_by_serial(tx: Tx, issuer_id: str, serial: str) -> Token | None:

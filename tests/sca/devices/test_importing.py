@@ -1,0 +1,106 @@
+"""Imports of token files: all that can be taken is, once, sealed and audited, however often and by however many."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from strongroom.access.issuers import Issuers
+from strongroom.kit.crypto import Secret
+from strongroom.kit.db import Database
+from strongroom.kit.vault import Vault
+from strongroom.sca.devices.importing import BATCH, Outcome, TokenImport, in_batches
+from strongroom.sca.devices.model import NewToken, Read, RowFault
+from tests.access.conftest import random_keys
+
+ACTOR = "operator:test"
+SEED = "3132333435363738393031323334353637383930"
+
+
+class Stock:
+    """An issuer's stock, and the importer before it."""
+
+    def __init__(self, db: Database, owner: asyncpg.Connection, issuer_id: str, vault: Vault) -> None:
+        self.db, self.owner, self.issuer_id = db, owner, issuer_id
+        self.importing = TokenImport(db, vault)
+
+    async def take(self, reads: list[Read], *, dry_run: bool = False) -> Outcome:
+        return await self.importing.take(self.issuer_id, ACTOR, reads, dry_run=dry_run)
+
+    async def count(self, table: str = "otp_tokens") -> int:
+        return int(await self.owner.fetchval(f"SELECT count(*) FROM {table}"))
+
+
+@pytest.fixture
+async def stock(database: Any) -> AsyncIterator[Stock]:
+    db = await Database.connect(database.app_dsn, size=8)
+    owner = await asyncpg.connect(database.dsn)
+    issuer = await Issuers(db).create(ACTOR, "Mango Bank", 8, ["506181"])
+    yield Stock(db, owner, issuer.id, Vault(random_keys()))
+    await owner.close()
+    await db.close()
+
+
+def rows(count: int, first: int = 1) -> list[Read]:
+    return [(number, NewToken(f"A-{number:06d}", Secret(SEED))) for number in range(first, first + count)]
+
+
+async def test_every_token_is_stored_sealed_and_audited(stock: Stock) -> None:
+    assert await stock.take(rows(50)) == Outcome(added=50)
+    found = await stock.owner.fetch(
+        "SELECT seed_sealed, t.id = a.subject AS audited FROM otp_tokens t JOIN audit_entries a ON a.subject = t.id AND a.tag = $1",
+        "sca:token:imported",
+    )
+    assert len(found) == 50
+    assert len({row["seed_sealed"] for row in found}) == 50
+    assert all(bytes.fromhex(SEED) not in row["seed_sealed"] for row in found)
+
+
+async def test_the_same_file_again_changes_nothing_and_one_cut_short_goes_on(stock: Stock) -> None:
+    await stock.take(rows(30))
+    assert await stock.take(rows(30)) == Outcome(known=30)
+    assert await stock.take(rows(50)) == Outcome(added=20, known=30)
+    assert await stock.count() == 50
+
+
+async def test_a_dry_run_says_the_same_and_keeps_nothing(stock: Stock) -> None:
+    await stock.take(rows(10))
+    audited = await stock.count("audit_entries")
+    assert await stock.take(rows(15), dry_run=True) == Outcome(added=5, known=10)
+    assert (await stock.count(), await stock.count("audit_entries")) == (10, audited)
+
+
+async def test_rows_that_cannot_be_tokens_are_named_and_the_others_taken(stock: Stock) -> None:
+    await stock.take(rows(1))
+    short, bad_serial = NewToken("B-1", Secret("00")), NewToken("B 2", Secret(SEED))
+    other = NewToken("A-000001", Secret("ff" * 20))
+    again = NewToken("A-000007", Secret(SEED))
+    given: list[Read] = [(1, short), (2, bad_serial), (3, other), RowFault(4, "B-4", "kind"), *rows(2, 7), (9, again)]
+    done = await stock.take(given)
+    assert (done.added, done.known) == (2, 0)
+    assert [(fault.row, fault.serial) for fault in sorted(done.faults, key=lambda fault: fault.row)] == [
+        (1, "B-1"), (2, "B 2"), (3, "A-000001"), (4, "B-4"), (9, "A-000007"),
+    ]  # fmt: skip
+    assert "ff" * 20 not in str(done.faults)
+
+
+async def test_the_same_file_by_four_at_once_is_taken_once(stock: Stock) -> None:
+    done = await asyncio.gather(*(stock.take(rows(200)) for _ in range(4)))
+    assert sum(one.added for one in done) == 200
+    assert all((one.added + one.known, one.faults) == (200, []) for one in done)
+    assert await stock.count() == 200
+    assert await stock.count("audit_entries WHERE tag = 'sca:token:imported'") == 200
+
+
+async def test_another_issuers_token_with_the_same_serial_is_another_token(stock: Stock) -> None:
+    await stock.take(rows(5))
+    other = await Issuers(stock.db).create(ACTOR, "Other", 9, ["506182"])
+    assert await stock.importing.take(other.id, ACTOR, rows(5), dry_run=False) == Outcome(added=5)
+
+
+def test_rows_come_a_thousand_at_a_time() -> None:
+    assert [len(batch) for batch in in_batches(rows(2 * BATCH + 1))] == [BATCH, BATCH, 1]
