@@ -125,17 +125,39 @@ class Parts:
             part.stop()
 
 
+_claims: dict[int, socket.socket] = {}  # ports that this process has chosen, held until it ends
+
+
 def free_port(wanted: int) -> int:
-    """Return the port, or the next one that is free. Raise PartFailed when none of fifty is."""
+    """Return the port, or the next one that is free, and keep it from others that choose so. Raise PartFailed when none is."""
     for port in range(wanted, wanted + _PORT_TRIES):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if _is_free(port) and _claim(port):
             return port
     raise PartFailed(f"none of the ports {wanted} to {wanted + _PORT_TRIES - 1} is free")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _claim(port: int) -> bool:
+    """Take a port among those who start things here at the same moment: on Linux by a name that the kernel gives to one only."""
+    if port in _claims or sys.platform != "linux":
+        return True
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0strongroom-port-{port}")
+    except OSError:
+        claim.close()
+        return False
+    _claims[port] = claim
+    return True
 
 
 def _answers(url: str) -> bool:
