@@ -37,7 +37,7 @@ PUBLIC_ABOUT_FIRM = {"/customer", "/customer/genuine", "/customer/firm/{name:str
 PATH_PARAMETERS = {
     "case_id": ("cse",), "customer_id": ("cst",), "request_id": ("csp", "car"), "authentication_id": ("cau", "pur"),
     "endpoint_id": ("whk",), "event_id": ("evt",), "payment_id": ("pay",), "share_id": ("shr",), "consent_id": ("shr",),
-    "token": ("",), "name": ("frm",), "rest": ("",), "bank_id": ("",),
+    "token": ("",), "name": ("frm",), "rest": ("",), "bank_id": ("",), "serial": ("",), "gateway": ("",),
 }  # fmt: skip
 POSTED_BY_BANKS = {"/customer/return"}
 QUERIES: dict[str, list[str]] = {
@@ -67,6 +67,17 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "POST /api/v1/safetoken/authentications/{authentication_id:str}/otp": [],
     "POST /api/v1/safetoken/authentications/{authentication_id:str}/verify": [{"otp": "123456"}],
     "POST /api/v1/safetoken/authentications/proofs/verify": [{"proof": ID, "reference": ID}],
+    "POST /api/v1/safetoken/tokens": [{"serial": ID, "seed": "00" * 20}],
+    "POST /api/v1/safetoken/tokens/find": [{"cardPan": "5061810000000152048"}],
+    "POST /api/v1/safetoken/tokens/{serial:str}/unassign": [],
+    "POST /api/v1/safetoken/tokens/{serial:str}/activate": [],
+    "POST /api/v1/safetoken/tokens/{serial:str}/block": [],
+    "POST /api/v1/safetoken/tokens/{serial:str}/unlock": [],
+    "POST /api/v1/safetoken/tokens/{serial:str}/retire": [],
+    "POST /api/v1/safetoken/tokens/{serial:str}/assign": [{"cardPan": "5061810000000152048"}],
+    "POST /api/v1/safetoken/tokens/{serial:str}/replace": [{"by": ID}],
+    "POST /api/v1/safetoken/tokens/{serial:str}/resynchronise": [{"first": "123456", "second": "123457"}],
+    "POST /sms/reports/{gateway:str}": [{"id": ID}],
     "POST /issuer/{bank_id:int}/validatecard": [{"CardPan": ID}],
     "POST /issuer/{bank_id:int}/authenticateotp": [{"UserId": ID, "Otp": "123456"}],
     "POST /issuer/{bank_id:int}/soap": [{"CardPan": ID}],
@@ -142,8 +153,11 @@ NOT_OF_ONE_FIRM = {
     "/customer/static/{name:str}", "/api/doc/static/{name:str}", "/customer/{rest:path}", "/customer/grant/{token:str}",
     "/issuer/{bank_id:int}/soap",
 }  # fmt: skip
-# A merchant's and an issuer's, never a firm's: tests/safetoken/test_purchases_api.py shows that those two see them.
-OF_MERCHANTS = {"/api/v1/safetoken/authentications", "/api/v1/safetoken/authentications/{authentication_id:str}"}
+# A merchant's or an issuer's, never a firm's: test_purchases_api.py and test_tokens_api.py show that those two see them.
+OF_MERCHANTS = {
+    "/api/v1/safetoken/authentications", "/api/v1/safetoken/authentications/{authentication_id:str}",
+    "/api/v1/safetoken/tokens", "/api/v1/safetoken/tokens/{serial:str}",
+}  # fmt: skip
 NOT_IN_THIS_STATE = {"/customer/shares/{share_id:str}/code", "/customer/payments/{payment_id:str}/receipt"}
 
 
