@@ -203,6 +203,8 @@ def check_new(new: NewToken) -> None:
         raise TokenInvalid("A serial is 1 to 64 letters, digits, dots, dashes and underscores")
     if not _HEX.fullmatch(seed) or not SEED_BYTES_MIN <= len(seed) // 2 <= SEED_BYTES_MAX:
         raise TokenInvalid(f"A seed is {SEED_BYTES_MIN} to {SEED_BYTES_MAX} bytes in hexadecimal")
+    if new.serial.lower() == seed.lower():  # columns in the wrong order would show every seed
+        raise TokenInvalid("A serial is the number on the device and never its seed")
     if not 6 <= new.digits <= 8:  # noqa: PLR2004  # the contract's own numbers
         raise TokenInvalid("A code has 6, 7 or 8 digits")
     if new.period_seconds not in ((30, 60) if new.kind is Kind.TOTP else (None,)):
