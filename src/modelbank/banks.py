@@ -42,6 +42,11 @@ class Bank:
         """Return the address of the token endpoint."""
         return f"{self.issuer}/token"
 
+    @property
+    def push_url(self) -> str:
+        """Return the address where requests are left before the customer comes."""
+        return f"{self.issuer}/par"
+
 
 def load_banks(config: Config, folder: Path) -> dict[str, Bank]:
     """Read the keys of every bank and client. `folder` is where the configuration's relative paths begin."""

@@ -8,6 +8,7 @@ from modelbank.banks import Bank
 from modelbank.config import Config
 from modelbank.database import Pool
 from modelbank.oauth.discovery import discovery, key_set
+from modelbank.oauth.pushed import PushEndpoint
 from modelbank.oauth.tokens import TokenEndpoint
 from modelbank.openbanking import accounts, payments, store
 from modelbank.openbanking.accounts import Accounts
@@ -25,7 +26,10 @@ class Gateway:
     def __init__(self, config: Config, banks: dict[str, Bank], pool: Pool) -> None:
         self._banks = banks
         self._pool = pool
-        self._tokens = TokenEndpoint(pool, config.limits)
+        self._oauth: dict[str, TokenEndpoint | PushEndpoint] = {
+            "token": TokenEndpoint(pool, config.limits),
+            "par": PushEndpoint(pool),
+        }
         self._guard = Guard(pool, config.limits)
         pis, ais = Payments(pool, config.schedule, config.limits), Accounts(pool)
         self._routes = Routes([*_PUBLIC, *_payment_routes(pis), *_account_routes(ais)])
@@ -64,8 +68,8 @@ class Gateway:
                 return json_response(200, discovery(bank))
             case Found("jwks", _):
                 return json_response(200, key_set(bank))
-            case Found("token", _):
-                return await self._tokens.answer(bank, request)
+            case Found("token" | "par" as name, _):
+                return await self._oauth[name].answer(bank, request)
             case Found(endpoint, values):
                 return await self._resource(bank, _with_values(request, dict(values)), endpoint)
 
@@ -101,6 +105,7 @@ _PUBLIC = [
     ("GET", "/.well-known/openid-configuration", "discovery"),
     ("GET", "/jwks", "jwks"),
     ("POST", "/token", "token"),
+    ("POST", "/par", "par"),
 ]
 
 

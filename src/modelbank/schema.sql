@@ -188,6 +188,14 @@ CREATE TABLE IF NOT EXISTS access_tokens (
 );
 CREATE INDEX IF NOT EXISTS access_tokens_by_consent ON access_tokens (consent_id);
 
+CREATE TABLE IF NOT EXISTS pushed_requests (
+    bank           text NOT NULL,
+    client_id      text NOT NULL,
+    reference_hash bytea PRIMARY KEY,
+    request        text NOT NULL,
+    expires_at     timestamptz NOT NULL
+);
+
 CREATE TABLE IF NOT EXISTS used_assertions (
     bank       text NOT NULL,
     client_id  text NOT NULL,

@@ -61,6 +61,36 @@ async def use_assertion(tx: Tx, bank: str, client_id: str, jti_hash: bytes, expi
     return row is not None
 
 
+async def push_request(tx: Tx, bank: str, client_id: str, reference: str, request: str, seconds: int) -> None:
+    """Keep a request object for the customer who is about to come."""
+    await tx.execute("DELETE FROM pushed_requests WHERE expires_at < app_now()")
+    await tx.execute(
+        """
+        INSERT INTO pushed_requests (bank, client_id, reference_hash, request, expires_at)
+        VALUES ($1, $2, $3, $4, app_now() + make_interval(secs => $5))
+        """,
+        bank,
+        client_id,
+        digest(reference),
+        request,
+        float(seconds),
+    )
+
+
+async def take_request(tx: Tx, bank: str, client_id: str, reference: str) -> str | None:
+    """Take what a client left, once; None when it was taken, is too old or another's."""
+    request: str | None = await tx.fetchval(
+        """
+        DELETE FROM pushed_requests WHERE bank = $1 AND client_id = $2 AND reference_hash = $3 AND expires_at > app_now()
+        RETURNING request
+        """,
+        bank,
+        client_id,
+        digest(reference),
+    )
+    return request
+
+
 async def add_authorisation(
     tx: Tx, authorisation_id: str, bank: str, asked: AuthorisationRequest, browser: str, session_seconds: int
 ) -> None:

@@ -24,6 +24,7 @@ from modelbank.ledger.store import Account
 from modelbank.oauth import returns
 from modelbank.oauth import store as oauth_store
 from modelbank.oauth.errors import RequestRefused
+from modelbank.oauth.pushed import PushEndpoint
 from modelbank.oauth.requests import AuthorisationRequest, read_request, returning_request
 from modelbank.oauth.returns import Posted, Return
 from modelbank.oauth.store import Authorisation
@@ -97,11 +98,13 @@ class Visits:
     def __init__(self, config: Config, pool: Pool) -> None:
         self._config = config
         self._pool = pool
+        self._pushes = PushEndpoint(pool)
 
     async def begin(self, place: Place) -> Response:
         """Read the client's request and begin a visit (`/authorize`)."""
         params = place.request.query() if place.request.method == "GET" else place.request.form()
         try:
+            params = await self._pushes.resolve(place.bank, params)
             asked = read_request(place.bank, params)
             await self._check_intent(place.bank, asked)
         except RequestRefused as refused:
