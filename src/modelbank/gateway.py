@@ -15,9 +15,11 @@ from modelbank.openbanking.accounts import Accounts
 from modelbank.openbanking.guard import Endpoint, Guard, interaction_id
 from modelbank.openbanking.payments import Payments
 from modelbank.openbanking.schemas import AccessConsentRequest, PaymentConsentRequest, PaymentRequest
+from modelbank.openbanking.standing import KINDS
 from modelbank.web.asgi import Application, BadRequest, Found, Request, Response, Routes, WrongMethod, json_response
 
 _RETRY_SECONDS = "30"
+_PRODUCT = {"products": "product"}  # the standard's one address in the singular
 
 
 class Gateway:
@@ -133,6 +135,15 @@ def _account_routes(ais: Accounts) -> list[tuple[str, str, Endpoint]]:
         "/balances": ais.list_balances,
         "/transactions": ais.list_transactions,
         "/party": ais.read_party,
+        "/statements": ais.list_statements,
+        "/accounts/{AccountId}/statements": ais.read_statements,
+        "/accounts/{AccountId}/statements/{StatementId}": ais.read_statements,
+        "/accounts/{AccountId}/statements/{StatementId}/transactions": ais.read_statement_transactions,
+        **{f"/{kind.path}": ais.read_standing(kind, of_one=False) for kind in KINDS.values()},
+        **{
+            f"/accounts/{{AccountId}}/{_PRODUCT.get(path, path)}": ais.read_standing(kind, of_one=True)
+            for path, kind in KINDS.items()
+        },
     }
     return [
         ("POST", consents, Endpoint(ais.create_consent, "accounts", "client", AccessConsentRequest)),

@@ -17,14 +17,16 @@ from modelbank.oauth import store as oauth_store
 from modelbank.openbanking import store
 from modelbank.openbanking.answers import Answer, created, money, read, status_reason, timestamp
 from modelbank.openbanking.errors import Bare, Code, Refused, forbidden, not_found
-from modelbank.openbanking.guard import Call
+from modelbank.openbanking.guard import Act, Call
 from modelbank.openbanking.payments import get_consent
 from modelbank.openbanking.schemas import AccessConsentRequest
+from modelbank.openbanking.standing import Kind, statement_months, tell, tell_statements
 from modelbank.openbanking.store import Consent
 
 BASE = "/open-banking/v4.0/aisp"
 _BASIC = ("ReadAccountsBasic", "ReadAccountsDetail")
 _TRANSACTIONS = ("ReadTransactionsBasic", "ReadTransactionsDetail")
+_STATEMENTS = ("ReadStatementsBasic", "ReadStatementsDetail")
 _DIRECTIONS = ("ReadTransactionsCredits", "ReadTransactionsDebits")
 
 
@@ -154,12 +156,52 @@ class Accounts:
         ]
         return read({"Data": {"Balance": data}}, path, TotalPages=1)
 
+    def read_standing(self, kind: Kind, *, of_one: bool) -> Act:
+        """Return what answers for one kind of thing that stands about accounts: about one of them, or about all."""
+
+        async def act(call: Call) -> Answer:
+            consent, accounts = await self._open(call, *kind.permissions)
+            about = [_one(accounts, call)] if of_one else accounts
+            return tell(kind, about, consent.permissions, await ledger.now(self._pool), _path_of(call))
+
+        return act
+
+    async def list_statements(self, call: Call) -> Answer:
+        """List the statements of every account."""
+        consent, accounts = await self._open(call, *_STATEMENTS)
+        return await tell_statements(self._pool, accounts, consent.permissions, await ledger.now(self._pool), _path_of(call))
+
+    async def read_statements(self, call: Call) -> Answer:
+        """List the statements of one account, or tell one of them."""
+        consent, accounts = await self._open(call, *_STATEMENTS)
+        only, now = call.request.values.get("StatementId"), await ledger.now(self._pool)
+        return await tell_statements(self._pool, [_one(accounts, call)], consent.permissions, now, _path_of(call), only)
+
+    async def read_statement_transactions(self, call: Call) -> Answer:
+        """List the transactions of one statement."""
+        consent, accounts = await self._open(call, *_STATEMENTS)
+        account = _one(accounts, call)
+        if not set(consent.permissions) & set(_TRANSACTIONS):
+            raise forbidden("The customer did not agree to this.")
+        months = statement_months(account, await ledger.now(self._pool))
+        found = next((month for month in months if month.id_of(account) == call.request.values["StatementId"]), None)
+        if found is None:
+            raise not_found("StatementId")
+        entries = await ledger.list_statement(self._pool, call.bank.id, [account.id], found.since, found.until)
+        data = [_transaction(entry, consent) for entry in entries if _is_visible(entry, consent)]
+        return read({"Data": {"Transaction": data}}, _path_of(call), TotalPages=1)
+
     async def _transactions(self, call: Call, consent: Consent, accounts: Sequence[Account], path: str) -> Answer:
         since, until = _window(consent, call.request.query())
         entries = await ledger.list_statement(self._pool, call.bank.id, [account.id for account in accounts], since, until)
         data = [_transaction(entry, consent) for entry in entries if _is_visible(entry, consent)]
         query = f"?{call.request.query_string}" if call.request.query_string else ""
         return read({"Data": {"Transaction": data}}, path + query, TotalPages=1)
+
+
+def _path_of(call: Call) -> str:
+    """Return the address that was asked, without the bank's own beginning."""
+    return BASE + call.request.path.partition(BASE)[2]
 
 
 def check_permissions(permissions: Sequence[str]) -> None:
