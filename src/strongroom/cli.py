@@ -28,6 +28,7 @@ for _name, _where, _help in (
     ("migrate", "processes:migrate_database", "Bring the database's tables up to this version."),
     ("dev", "processes:develop", "Run the whole thing on this machine, with pretend banks and a demo firm."),
     ("inbox", "processes:inbox", "Show text messages on a local page instead of sending them."),
+    ("checkout", "processes:checkout", "Play a merchant's checkout on a local page, for the demo cards."),
     ("settings", "settings:app", "Show and check the settings."),
     ("keys", "keys:app", "Make, rotate, retire and list the root keys."),
     ("firms", "firms:app", "Make, list, show and set firms."),

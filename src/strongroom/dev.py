@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ import asyncpg
 from strongroom.access.model import PRINTED_CLIENT_ID
 from strongroom.dev_certificates import Certificates
 from strongroom.dev_parts import Demo, Part, PartFailed, Parts, free_port, read_demo
-from strongroom.dev_safetoken import BANK_ID, PRINTED_SECRET, SafeTokenDemo, describe, read_safetoken
+from strongroom.dev_safetoken import BANK_ID, PRINTED_SECRET, SafeTokenDemo, describe, describe_shop, read_safetoken
 from strongroom.embedded import EmbeddedPostgres
 from strongroom.kit.migrate import MigrationError, migrate
 from strongroom.kit.rootkeys import FileKeeper
@@ -48,6 +48,7 @@ class Ports:
     bank_api: int
     inbox: int
     tls: int
+    checkout: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,11 @@ class Place:
     def sample(self) -> Path:
         """The document's request, to be sent with curl."""
         return self.folder / "AddCardHolder.xml"
+
+    @property
+    def shop(self) -> Path:
+        """What the merchant's checkout knows."""
+        return self.folder / "checkout.json"
 
     @property
     def keys(self) -> Path:
@@ -128,8 +134,9 @@ def _run(place: Place, wanted_port: int) -> int:
         environment = _environment(place, ports, postgres)
         demo = _demo(place, postgres, environment)
         safetoken = _safetoken(place, postgres, environment)
+        _write_private(place.shop, describe_shop(safetoken, f"http://localhost:{ports.web}", f"http://localhost:{ports.inbox}"))
         parts = Parts(_parts(place, ports, environment))
-        _step("Starting web, worker, model bank and inbox")
+        _step("Starting web, worker, model bank, inbox and checkout")
         try:
             parts.start()
             _report(place, ports, postgres, demo, safetoken)
@@ -220,7 +227,14 @@ def _empty(place: Place) -> None:
 def _ports(wanted: int) -> Ports:
     """Choose ports, and say which were taken."""
     chosen = []
-    for name, port in (("web", wanted), ("model bank", 8100), ("model bank API", 8101), ("inbox", 8025), ("mutual TLS", 8443)):
+    for name, port in (
+        ("web", wanted),
+        ("model bank", 8100),
+        ("model bank API", 8101),
+        ("inbox", 8025),
+        ("mutual TLS", 8443),
+        ("checkout", 8035),
+    ):
         free = free_port(port)
         while free in chosen:
             free = free_port(free + 1)
@@ -282,7 +296,9 @@ def _parts(place: Place, ports: Ports, environment: dict[str, str]) -> list[Part
     ours = [sys.executable, "-m", "strongroom"]
     bank = [sys.executable, "-m", "modelbank", "serve", "--config", str(place.bank / "modelbank.json")]
     inbox = [*ours, "inbox", "--file", str(place.folder / "inbox.jsonl"), "--port", str(ports.inbox)]
+    checkout = [*ours, "checkout", "--file", str(place.shop), "--port", str(ports.checkout)]
     return [
+        Part("checkout", checkout, environment, place.log("checkout"), f"http://127.0.0.1:{ports.checkout}/health/live"),
         Part("inbox", inbox, environment, place.log("inbox"), f"http://127.0.0.1:{ports.inbox}/messages"),
         Part("modelbank", bank, {}, place.log("modelbank"), f"http://127.0.0.1:{ports.bank_pages}/health"),
         Part("worker", [*ours, "worker"], environment, place.log("worker")),
@@ -299,13 +315,19 @@ def _report(place: Place, ports: Ports, postgres: EmbeddedPostgres, demo: Demo, 
         "firm_id": demo.firm_id,
         "inbox_url": f"http://localhost:{ports.inbox}",
         "modelbank_url": f"http://localhost:{ports.bank_pages}",
+        "checkout_url": f"http://localhost:{ports.checkout}",
         "postgres_dsn": postgres.dsn("strongroom"),
         **describe(safetoken, f"http://localhost:{ports.web}", f"https://localhost:{ports.tls}", place.certificates.folder),
     }
-    fresh = place.report.with_suffix(".new")
+    _write_private(place.report, document)
+
+
+def _write_private(file: Path, document: Mapping[str, object]) -> None:
+    """Write JSON that only the owner can read, whole or not at all."""
+    fresh = file.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         json.dump(document, out, indent=2)
-    fresh.replace(place.report)
+    fresh.replace(file)
 
 
 def _welcome(place: Place, ports: Ports, demo: Demo, safetoken: SafeTokenDemo, seconds: float) -> str:
@@ -317,6 +339,7 @@ Strongroom is ready ({seconds:.1f} s). Nothing here is real: pretend banks, pret
   API and customer website   {base}    (API documentation: {base}/api/doc)
   Message inbox              http://localhost:{ports.inbox}
   Model bank                 http://localhost:{ports.bank_pages}
+  Merchant's checkout        http://localhost:{ports.checkout}
 
   client id      {demo.client_id}
   client secret  {demo.client_secret}

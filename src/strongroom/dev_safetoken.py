@@ -54,6 +54,15 @@ def read_safetoken(report: Path) -> SafeTokenDemo | None:
         return None
 
 
+def describe_shop(demo: SafeTokenDemo, base_url: str, inbox_url: str) -> dict[str, object]:
+    """Return what the merchant's checkout knows."""
+    cards = [{"token": card.token, "pan": card.pan, "device": card.device} for card in demo.cards]
+    secret = demo.merchant_client_secret
+    return {
+        "base_url": base_url, "client_id": demo.merchant_client_id, "client_secret": secret, "inbox_url": inbox_url, "cards": cards,
+    }  # fmt: skip
+
+
 def describe(demo: SafeTokenDemo, base_url: str, tls_url: str, certificates: Path) -> dict[str, object]:
     """Return what scripts read of Safe Token."""
     return {

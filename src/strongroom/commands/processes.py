@@ -1,4 +1,4 @@
-"""`strongroom serve`, `worker`, `migrate`, `dev` and `inbox`: the processes. Each loads only what it runs, to start quickly."""
+"""`strongroom serve`, `worker`, `migrate`, `dev`, `inbox`, `checkout`: the processes. Each loads only what it runs."""
 
 from __future__ import annotations
 
@@ -65,6 +65,16 @@ def inbox(*, file: Path, port: int = 8025, host: str = "127.0.0.1") -> None:
 
     production = os.environ.get("STRONGROOM_ENVIRONMENT", Environment.PRODUCTION) == Environment.PRODUCTION
     uvicorn.run(create_inbox(file, production=production), host=host, port=port, log_level="warning", access_log=False)
+
+
+def checkout(*, file: Path, port: int = 8035, host: str = "127.0.0.1") -> None:
+    """Play a merchant's checkout on a local page; for development only."""
+    import uvicorn  # noqa: PLC0415  # the checkout alone needs both
+
+    from strongroom.checkout import create_checkout  # noqa: PLC0415  # as above
+
+    production = os.environ.get("STRONGROOM_ENVIRONMENT", Environment.PRODUCTION) == Environment.PRODUCTION
+    uvicorn.run(create_checkout(file, production=production), host=host, port=port, log_level="warning", access_log=False)
 
 
 def _ready_settings() -> Settings:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import subprocess
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.journeys.customer import steps
+from tests.journeys.customer import test_checkout as checkout
 from tests.journeys.customer.conftest import NewPage
 from tests.journeys.customer.firm import Firm
 from tests.rules.source import ROOT
@@ -56,6 +59,34 @@ async def test_both_banks_and_the_inbox_are_pictured(new_page: NewPage, firm: Fi
     for name, address in (("banks", firm.house.modelbank_url), ("inbox", f"{firm.house.inbox_url}/?to={person.phone}")):
         await page.goto(address)
         await _picture(page, folder / f"{name}.webp", QUALITY)
+
+
+@pytest.mark.screenshots
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_the_shop_is_pictured(new_page: NewPage, firm: Firm, width: int, scheme: str) -> None:
+    folder = FOLDER / f"shop-{width}-{scheme}"
+    card = {"light": "sms", "dark": "totp" if width == 360 else "hotp"}[scheme]  # a device shows a code once
+    page, before = await new_page(width=width), await checkout.codes_sent(firm.house)
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    await page.goto(checkout.report(firm.house)["checkout_url"])
+    await _picture(page, folder / "basket.webp", QUALITY)
+    await checkout.begin(page, firm.house, card)
+    await _picture(page, folder / "question.webp", QUALITY)
+    await checkout.type_code(page, "000000")
+    await _picture(page, folder / "wrong.webp", QUALITY)
+    if card == "sms":
+        code = await checkout.next_code(firm.house, before)
+    else:
+        command = (await page.inner_text("pre")).split()
+        shown = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
+        code = shown.stdout.split()[0]
+    await checkout.type_code(page, code)
+    await expect(page.locator("h1")).to_have_text("Thank you")
+    await page.click("summary")
+    await _picture(page, folder / "thanks.webp", QUALITY)
+    await page.goto(f"{checkout.report(firm.house)['checkout_url']}/purchases/pur-0000000000000")
+    await _picture(page, folder / "stopped.webp", QUALITY)
 
 
 async def _along_the_bank(page: Page, folder: Path, name: str) -> None:
