@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 import structlog
 from prometheus_client import start_http_server
@@ -18,6 +18,8 @@ from strongroom.kit.jobs import Job, Runner
 from strongroom.kit.metrics import REGISTRY
 from strongroom.kit.outbound import Outbound
 from strongroom.notify import jobs as notify_jobs
+from strongroom.notify.messages import Receipts
+from strongroom.notify.port import Bound, Report, Route
 from strongroom.notify.sending import Sender
 from strongroom.safetoken.store import replays, sequences
 from strongroom.sca import store as sca_store
@@ -86,12 +88,30 @@ async def work(settings: Settings) -> None:
             async with house.db.transaction() as tx:
                 await refuse_moved_clock(tx)
         _log.info("working")
-        await Runner(house.db, jobs(house, sender, deliveries)).run(stopping)
-        await sender.finish()
+        async with asyncio.TaskGroup() as group:
+            lines = [group.create_task(_keep_line(line, house)) for line in _bound(leaving_by)]
+            await Runner(house.db, jobs(house, sender, deliveries)).run(stopping)
+            await sender.finish()
+            for line in lines:
+                line.cancel()
         await deliveries.finish()
         await outbound.aclose()
     finally:
         await house.close()
+
+
+def _bound(routes: Sequence[Route]) -> list[Bound]:
+    return [route.gateway for route in routes if isinstance(route.gateway, Bound)]
+
+
+def _keep_line(line: Bound, house: House) -> Coroutine[None, None, None]:
+    """Keep a gateway's line and what it reports. An error ends the process: one that sends nothing must not live on."""
+    receipts = Receipts(house.db)
+
+    async def take(report: Report) -> None:
+        await receipts.take(line.name, report.provider_id, report.receipt)
+
+    return line.run(take)
 
 
 def _erase(house: House) -> Callable[[], Awaitable[int]]:

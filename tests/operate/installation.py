@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from strongroom.dev_parts import Part, free_port
-from tests.operate.guide import block, fill, variables
+from tests.operate.guide import block, blocks, fill, variables
 from tests.operate.server import DebianPostgres
 from tests.safetoken.authorities import SERVER, Authority, Identity
 
@@ -46,7 +46,7 @@ class Installation:
             self.postgres.ask(statement)
         self._enrol()
         gateways = self.folder / "sms.toml"
-        gateways.write_text(block("messages.md", "toml", "[[gateway]]"))
+        gateways.write_text("\n".join(blocks("messages.md", "toml")).replace('"…"', '"example"'))
         gateways.chmod(0o600)
         printed = block("install.md", "", "STRONGROOM_UNIX_SOCKET=")
         self.environment = variables(

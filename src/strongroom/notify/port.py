@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -83,6 +83,17 @@ class Asks(Protocol):
 
     async def ask(self, message_id: str) -> Found:
         """Look a message up by our id."""
+        ...
+
+
+@runtime_checkable
+class Bound(Protocol):
+    """A gateway that keeps a line of its own open, over which reports come back too."""
+
+    name: str
+
+    def run(self, report: Callable[[Report], Awaitable[None]]) -> Coroutine[None, None, None]:
+        """Keep the line until cancelled, handing over each report."""
         ...
 
 

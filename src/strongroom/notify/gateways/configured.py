@@ -16,10 +16,11 @@ import msgspec
 from strongroom.notify.api import REPORTS_PATH
 from strongroom.notify.gateways import http, twilio
 from strongroom.notify.gateways.http import AskableHttpGateway, HttpConfig, HttpGateway
+from strongroom.notify.gateways.smpp import SmppConfig, SmppGateway
 from strongroom.notify.gateways.twilio import TwilioConfig, TwilioGateway
 from strongroom.notify.port import Gateway, Route
 
-_Config = TwilioConfig | HttpConfig
+_Config = TwilioConfig | HttpConfig | SmppConfig
 
 
 class GatewaysUnusable(Exception):
@@ -61,13 +62,18 @@ def _faults(configs: list[_Config], *, production: bool) -> Iterator[str]:
     names = [config.name for config in configs]
     yield from (f"two gateways are named {name}" for name in sorted({name for name in names if names.count(name) > 1}))
     for config in configs:
-        yield from twilio.faults(config) if isinstance(config, TwilioConfig) else http.faults(config)
+        if isinstance(config, TwilioConfig):
+            yield from twilio.faults(config)
+        elif isinstance(config, HttpConfig):
+            yield from http.faults(config)
         yield from (f"{config.name}: the prefix {prefix} is not digits" for prefix in config.prefixes if not prefix.isdigit())
-        if production and urlsplit(config.url).scheme != "https":
+        if production and not isinstance(config, SmppConfig) and urlsplit(config.url).scheme != "https":
             yield f"{config.name}: production wants https"
 
 
 def _open(config: _Config, report_url: str) -> Gateway:
     if isinstance(config, TwilioConfig):
         return TwilioGateway(config, report_url)
+    if isinstance(config, SmppConfig):
+        return SmppGateway(config)
     return AskableHttpGateway(config) if config.ask_url else HttpGateway(config)
