@@ -267,7 +267,8 @@ class AuthorisationServer:
 def choose_manner(discovery: Discovery) -> Manner:
     """Choose how the answer shall travel: posted by a form, else signed (JARM), else in the fragment.
 
-    An id_token never travels in a query (OAuth 2.0 Multiple Response Types §5): so `query.jwt` is for a code alone.
+    An id_token never travels in a query (OAuth 2.0 Multiple Response Types §5): so `query.jwt` is for a code alone. Raise
+    BankUnavailable for a bank that offers neither: an answer that nothing vouches for could be another bank's.
     """
     modes = discovery.response_modes_supported
     is_hybrid = any({"code", "id_token"} == set(kind.split()) for kind in discovery.response_types_supported)
@@ -278,6 +279,8 @@ def choose_manner(discovery: Discovery) -> Manner:
     signed = next((mode for mode in fitting if mode in modes), None)
     if signed:
         return Manner("code" if is_code_alone else "code id_token", signed)
+    if not is_hybrid:
+        raise BankUnavailable("no_safe_answer", "The bank cannot be reached just now")
     return Manner("code id_token", "fragment")
 
 
