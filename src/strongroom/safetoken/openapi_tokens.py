@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from strongroom.access.model import Scope
+from strongroom.safetoken.openapi_operations import Schema, describe_operation
 from strongroom.safetoken.token_schemas import (
     AssignIn,
     NewTokenIn,
@@ -18,7 +19,6 @@ from strongroom.safetoken.token_schemas import (
 from strongroom.safetoken.tokens_api import ADDRESS, PAGE_LIMIT
 from strongroom.sca.devices.states import TokenState
 
-Schema = dict[str, Any]
 SHAPES: Final = [NewTokenIn, AssignIn, ReplaceIn, ResynchroniseIn, TokenOut, TokensOut, ResynchronisedOut]
 _READS: Final = [{"passport": [str(Scope.SAFETOKEN_TOKENS_READ)]}]
 _CHANGES: Final = [{"passport": [str(Scope.SAFETOKEN_TOKENS)]}]
@@ -46,29 +46,34 @@ _CARD: Final = {"cardPan": "5061810000000152048"}
 def token_paths(refusals: Callable[..., Schema]) -> Schema:
     """Return the paths; `refusals` makes the answers for statuses of refusal."""
     one = f"{ADDRESS}/{{serial}}"
-    listed = _operation("listTokens", "List tokens by serial, all or those of a status", _READS, TokensOut)
+    listed = describe_operation("listTokens", "List tokens by serial, all or those of a status", _READS, TokensOut)
     listed["parameters"] = _QUERY
     listed["responses"] |= refusals(*sorted((*_AT_ALL, 422)))
-    new = _operation("importToken", "Take one token into the stock", _CHANGES, TokenOut, NewTokenIn, status=201)
-    new["requestBody"]["content"]["application/json"]["example"] = {"serial": "A-1000", "seed": "00" * 20}
+    new = describe_operation(
+        "importToken", "Take one token into the stock", _CHANGES, TokenOut, NewTokenIn, status=201,
+        example={"serial": "A-1000", "seed": "00" * 20},
+    )  # fmt: skip
     new["responses"] |= refusals(*sorted((*_AT_ALL, *_WITH_BODY, 409)))
-    found = _operation("findToken", "Return the token of a card's holder", _READS, TokenOut, AssignIn)
-    found["requestBody"]["content"]["application/json"]["example"] = _CARD
+    found = describe_operation("findToken", "Return the token of a card's holder", _READS, TokenOut, AssignIn, example=_CARD)
     found["responses"] |= refusals(*sorted((*_AT_ALL, *_WITH_BODY, 404)))
-    shown = _operation("getToken", "Return a token", _READS, TokenOut)
+    shown = describe_operation("getToken", "Return a token", _READS, TokenOut)
     shown["parameters"] = [_SERIAL]
     shown["responses"] |= refusals(*sorted((*_AT_ALL, 404)))
     paths = {
         ADDRESS: {"get": listed, "post": new},
         f"{ADDRESS}/find": {"post": found},
         one: {"get": shown},
-        **{f"{one}/{move}": {"post": _operation(*said, _CHANGES, TokenOut)} for move, said in _MOVES.items()},
-        f"{one}/assign": {"post": _operation("assignToken", "Give a token to a card's holder", _CHANGES, TokenOut, AssignIn)},
+        **{f"{one}/{move}": {"post": describe_operation(*said, _CHANGES, TokenOut)} for move, said in _MOVES.items()},
+        f"{one}/assign": {
+            "post": describe_operation("assignToken", "Give a token to a card's holder", _CHANGES, TokenOut, AssignIn)
+        },
         f"{one}/replace": {
-            "post": _operation("replaceToken", "Retire a holder's token and give them another", _CHANGES, TokenOut, ReplaceIn)
+            "post": describe_operation(
+                "replaceToken", "Retire a holder's token and give them another", _CHANGES, TokenOut, ReplaceIn
+            )
         },
         f"{one}/resynchronise": {
-            "post": _operation(
+            "post": describe_operation(
                 "resynchroniseToken",
                 "Find a device that drifted, by two codes in a row",
                 _CHANGES,
@@ -86,21 +91,3 @@ def token_paths(refusals: Callable[..., Schema]) -> Schema:
         if move in examples:
             operation["requestBody"]["content"]["application/json"]["example"] = examples[move]
     return paths
-
-
-def _operation(
-    name: str, summary: str, security: list[Schema], answer: type, body: type | None = None, *, status: int = 200
-) -> Schema:
-    described: Schema = {
-        "operationId": name,
-        "summary": summary,
-        "security": security,
-        "responses": {str(status): {"description": "Done", "content": _content(answer)}},
-    }
-    if body is not None:
-        described["requestBody"] = {"required": True, "content": _content(body)}
-    return described
-
-
-def _content(shape: type) -> Schema:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}}
