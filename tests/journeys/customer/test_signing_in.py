@@ -115,7 +115,7 @@ async def test_one_person_at_two_firms_sees_both_after_one_code_and_one_after_a_
     other_firm_id = re.search(r"frm-\w+", made)
     assert other_firm_id
     client = await _strongroom(house, "clients", "create", "app", "--firm", other_firm_id[0])
-    client_id, secret = re.search(r"cli-\w+", client), re.search(r"client_secret\W+(\S+)", client)
+    client_id, secret = re.search(r"cli-\w+", client), re.search(r"client_secret:\s+(\S+)", client)
     assert client_id
     assert secret
     other = Firm(house, client_id[0], secret[1])
