@@ -78,7 +78,8 @@ async def test_nothing_about_the_person_or_the_attempt_is_readable_in_the_row(ho
     dumps.append(repr(dict(await house.row(begun.share_id))))
     await house.sharing.choose_account(house.firm_id, house.ann, begun.share_id, "2")
     dumps.append(repr(dict(await house.row(begun.share_id))))
-    assert not [word for word in ("Ann", "4123", "4765", "203301", "code-", "authorise", "192.0.2.7") if word in "".join(dumps)]
+    words = ("Ann Example", CURRENT.account_number, SAVINGS.account_number, "code-", "authorise", "192.0.2.7")  # no short ones:
+    assert not [word for word in words if word in "".join(dumps)]  # a time or a sealed value holds any four digits now and then
 
 
 async def test_an_ended_share_keeps_no_secret_of_the_attempt(house: House) -> None:
