@@ -81,3 +81,15 @@ async def test_a_refusal_by_one_gateway_is_not_tried_at_another(house: House) ->
     await house.send(first, second)
     assert await house.state(message) == "failed"
     assert second.carried == []
+
+
+async def test_a_number_that_does_not_open_yet_waits_for_its_key_and_is_not_taken_for_a_number_nobody_carries(house: House) -> None:
+    phone = Phone()
+    message = await house.queue(to=BRITISH)
+    await house.owner.execute("UPDATE messages SET recipient_sealed = set_byte(recipient_sealed, 4, 9)")
+    await house.send(Route(phone, ("44",)))
+    assert (await house.state(message), phone.carried) == ("queued", [])
+    await house.owner.execute("UPDATE messages SET recipient_sealed = set_byte(recipient_sealed, 4, 1)")
+    await house.pass_time(11)
+    await house.send(Route(phone, ("44",)))
+    assert [one.to for one in phone.carried] == [BRITISH]

@@ -90,7 +90,8 @@ class Sender:
             await MESSAGES.move(tx, due.tenant_id, due.id, MessageEvent.OUTLIVED, sets={"text_sealed": None})
             MESSAGE_OUTCOMES.labels("outlived").inc()
             return
-        gateway = self._routing.choose(await self._number_of(tx, due), due.tries)
+        number = await self._number_of(tx, due)
+        gateway = next(iter(self._gateways)) if number is None else self._routing.choose(number, due.tries)
         sets = {"claim": claim if gateway else None, "gateway": gateway}
         await MESSAGES.move(tx, due.tenant_id, due.id, MessageEvent.CLAIMED, sets=sets, times=("claimed_at",))
         if gateway is None:
@@ -98,13 +99,13 @@ class Sender:
             await MESSAGES.move(tx, due.tenant_id, due.id, MessageEvent.REFUSED, sets=ended)
             MESSAGE_OUTCOMES.labels("no_gateway").inc()
 
-    async def _number_of(self, tx: Tx, due: Due) -> str:
-        """Return a message's number; empty when it does not open yet, which `_open` sees to."""
+    async def _number_of(self, tx: Tx, due: Due) -> str | None:
+        """Return a message's number; None when it does not open yet: it is claimed for any gateway and `_open` sends it back."""
         keys = await self._vault.tenant(tx, due.tenant_id)
         try:
             return keys.unseal_text("messages", "recipient_sealed", due.id, due.recipient_sealed)
         except SealBroken:
-            return ""
+            return None
 
     async def _open(self, tx: Tx, message: Claimed) -> Outgoing | None:
         """Unseal a message; one whose key this process has not seen yet (a rotation) goes back for a moment."""
