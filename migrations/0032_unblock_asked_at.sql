@@ -1,3 +1,2 @@
 -- When an unblocking was asked for: who approves it must have been a member of staff by then.
 ALTER TABLE otp_tokens ADD COLUMN unblock_asked_at timestamptz;
-UPDATE otp_tokens SET unblock_asked_at = changed_at WHERE unblock_asked_by IS NOT NULL;
