@@ -1,5 +1,6 @@
 // A message centre by npm's smpp. What it does with a message its number's end says; a line goes out for each thing that it sees,
-// and what comes in by standard input is an order: {"receipt": …} sends one, {"drop": true} cuts every line.
+// and what comes in by standard input is an order: {"receipt": …} sends one, {"drop": true} cuts every line,
+// {"raw": "…"} writes bytes.
 import { createInterface } from "node:readline";
 
 import smpp from "smpp";
@@ -40,6 +41,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const order = JSON.parse(line);
   for (const session of sessions) {
     if (order.drop) session.destroy();
+    if (order.raw) session.socket.write(Buffer.from(order.raw, "hex"));
     if (order.receipt) session.deliver_sm({ esm_class: 4, source_addr: "447700900123", destination_addr: "1", ...order.receipt });
   }
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import struct
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -222,6 +223,54 @@ async def test_a_queued_message_is_delivered_when_its_receipt_comes(centre: Cent
     await receipts.take(bind.gateway.name, report.provider_id, report.receipt)
     await house.sender(bind.gateway).settle()
     assert await house.state(message) == "delivered"
+
+
+def pdu(command: int, body: bytes, *, status: int = 0, sequence: int = 1, length: int | None = None) -> bytes:
+    return struct.pack(">4I", 16 + len(body) if length is None else length, command, status, sequence) + body
+
+
+BIND_TRANSCEIVER_RESP, DELIVER_SM, SUBMIT_SM_RESP = 0x80000009, 0x00000005, 0x80000004
+NONSENSE = [
+    pdu(BIND_TRANSCEIVER_RESP, b""), pdu(BIND_TRANSCEIVER_RESP, b"no end"), pdu(BIND_TRANSCEIVER_RESP, b"x\0\x02\x10\0\x01"),
+    pdu(BIND_TRANSCEIVER_RESP, b"\xff\0\xff\xff\xff\xff"), pdu(BIND_TRANSCEIVER_RESP, b"", length=3), pdu(0x77777777, b""),
+    pdu(BIND_TRANSCEIVER_RESP, b"", status=0xFFFF), pdu(DELIVER_SM, b"\0"),
+]  # fmt: skip
+
+
+async def test_a_centre_that_answers_a_bind_with_nonsense_is_asked_again_and_ends_nothing() -> None:
+    answers, talked = iter(NONSENSE), asyncio.Queue[bytes]()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            await talked.put(await reader.readexactly(16))
+            writer.write(next(answers, pdu(BIND_TRANSCEIVER_RESP, b"centre\0")))
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    config = SmppConfig(name="smpp", host="127.0.0.1", port=port, system_id="strongroom", password="secret12")
+    bind = Bind(SmppGateway(config, first_pause_seconds=0.01))
+    line = asyncio.ensure_future(bind.gateway.run(bind.take))
+    try:
+        async with asyncio.timeout(60):
+            for _ in range(len(NONSENSE) + 1):
+                await talked.get()
+        assert not line.done()
+    finally:
+        line.cancel()
+        await asyncio.gather(line, return_exceptions=True)
+        server.close()
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\0", b"\0\1\1", b"\0\1\1447700900123\0", b"\0" * 16 + b"\xff", b"\xff" * 40, b"\0" * 17 + b"\x04\x27\0"]
+)
+async def test_a_message_that_cannot_be_read_is_refused_and_the_line_stands(centre: Centre, body: bytes) -> None:
+    async with bound(centre) as bind:
+        await bind.send_when_bound(MESSAGE)
+        await centre.next(), await centre.next()
+        await centre.order(raw=pdu(DELIVER_SM, body, sequence=77).hex())
+        assert (await bind.gateway.send(replace(MESSAGE, id="msg-2"))).provider_id == "c-2"
 
 
 def test_no_secret_is_printed() -> None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -37,6 +38,7 @@ from aiosmpplib import (
     SubmitSm,
     SubmitSmResp,
 )
+from aiosmpplib.retrytimer import SimpleExponentialBackoff
 from msgspec import Meta
 
 from strongroom.kit.errors import Unavailable as NotKept
@@ -57,6 +59,8 @@ _S = SmppCommandStatus
 _OF_THE_MESSAGE = {_S.ESME_RINVDSTADR, _S.ESME_RINVMSGLEN, _S.ESME_RINVDSTTON, _S.ESME_RINVDSTNPI, _S.ESME_RINVEXPIRY}
 _BUSY = {_S.ESME_RTHROTTLED, _S.ESME_RMSGQFUL}
 _BUSY_SECONDS = 2
+_NONSENSE = (ValueError, LookupError, struct.error)  # what the library's reader of messages raises; only the first it expects
+_FIRST_PAUSE_SECONDS, _DOUBLINGS = 1.0, 5
 _log = structlog.get_logger("smpp")
 
 ReportTo = Callable[[Report], Awaitable[None]]
@@ -93,21 +97,23 @@ class _Waiter:
 class SmppGateway:
     """Sends over the bind that `run` keeps; without it nothing is taken."""
 
-    def __init__(self, config: SmppConfig) -> None:
+    def __init__(self, config: SmppConfig, *, first_pause_seconds: float = _FIRST_PAUSE_SECONDS) -> None:
         self.name = config.name
         self._config = config
+        self._first_pause = first_pause_seconds
         self._window = asyncio.Semaphore(config.window)
         self._line = _Line()
         self._esme: _Session | None = None
 
     async def run(self, report: ReportTo) -> None:
         """Keep the bind, renewing it after 1, 2, 4 … 32 seconds, and hand receipts to `report`, until cancelled."""
-        config = self._config
         self._line.report = report
+        config = self._config
         self._esme = _Session(
             config.host, config.port, config.system_id, config.password, config.system_type,
             enquire_link_interval=_ENQUIRE_SECONDS, hook=self._line, broker=_Queue(self._line, config.messages_per_second),
-            correlator=_Sequences(config.system_id), throttle_handler=_NoThrottle(), log_handler=logging.NullHandler(),
+            correlator=_Sequences(config.system_id), throttle_handler=_NoThrottle(),
+            retry_timer=SimpleExponentialBackoff(int(1000 * self._first_pause), _DOUBLINGS), log_handler=logging.NullHandler(),
         )  # fmt: skip
         try:
             await self._esme.start()
@@ -303,7 +309,7 @@ class _Session(ESME):
     async def _handle_request(self, pdu: bytes, header: PduHeader) -> SmppMessage | None:
         if header.smpp_command is not SmppCommand.DELIVER_SM:
             return await super()._handle_request(pdu, header)
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(*_NONSENSE):
             return DeliverSm.from_pdu(pdu, header, self.default_encoding, self.custom_codecs)
         _log.warning("a message from the centre cannot be read", command=header.smpp_command.name)
         await self._send_data(GenericNack(header.sequence_num))
