@@ -110,7 +110,7 @@ async def test_a_message_that_is_taken_has_the_gateways_id(gateway: Gateway, cen
     assert len(centre.seen) == 1
 
 
-@pytest.mark.parametrize(("status", "seconds"), [(429, 7), (503, 7)])
+@pytest.mark.parametrize(("status", "seconds"), [(408, 7), (429, 7), (503, 7)])
 async def test_a_busy_gateway_took_nothing_and_says_when_to_come_back(
     gateway: Gateway, centre: Centre, status: int, seconds: int
 ) -> None:
@@ -346,6 +346,9 @@ async def test_the_file_names_gateways_in_the_order_in_which_they_are_tried(tmp_
     ("change", "said"),
     [
         (("https://sms.example", "http://sms.example"), "second: production wants https"),
+        (("https://sms.example", "ftp://sms.example"), "second: an address is not http:// or https:// with a host"),
+        (("https://sms.example", "https://"), "second: an address is not http:// or https:// with a host"),
+        (("https://sms.example", "https://[sms.example"), "second: an address cannot be read"),
         (('name = "second"', 'name = "first"'), "two gateways are named first"),
         (('sender = "+447400000000"', ""), "first: give one of sender and messaging_service_sid"),
         (("{text}", "text"), "second: nothing in url, headers or body says {text}"),

@@ -12,7 +12,7 @@ _ABOUT_US = {  # the gateway does not like us or is not where we think: the mess
     httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED,
     httpx.codes.PAYMENT_REQUIRED,
 }  # fmt: skip
-_LATER = {httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}
+_LATER = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE}
 
 
 def open_client(auth: httpx.Auth | None = None) -> httpx.AsyncClient:
@@ -24,7 +24,7 @@ async def call(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Respo
     """Send a request and return the answer. Raise Unavailable when it certainly did not arrive, Silent when nobody knows."""
     try:
         return await client.send(request)
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
         raise Unavailable("gateway_down") from error
     except httpx.HTTPError as error:
         raise Silent("gateway_silent") from error

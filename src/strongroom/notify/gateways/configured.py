@@ -67,8 +67,25 @@ def _faults(configs: list[_Config], *, production: bool) -> Iterator[str]:
         elif isinstance(config, HttpConfig):
             yield from http.faults(config)
         yield from (f"{config.name}: the prefix {prefix} is not digits" for prefix in config.prefixes if not prefix.isdigit())
-        if production and not isinstance(config, SmppConfig) and urlsplit(config.url).scheme != "https":
-            yield f"{config.name}: production wants https"
+        if not isinstance(config, SmppConfig):
+            yield from (f"{config.name}: {fault}" for url in _urls(config) if (fault := _fault_of(url, production=production)))
+
+
+def _urls(config: TwilioConfig | HttpConfig) -> Iterator[str]:
+    yield config.url
+    if isinstance(config, HttpConfig) and config.ask_url:
+        yield config.ask_url
+
+
+def _fault_of(url: str, *, production: bool) -> str | None:
+    """Say what is wrong with an address that messages go to."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address cannot be read"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return "an address is not http:// or https:// with a host"
+    return "production wants https" if production and parts.scheme != "https" else None
 
 
 def _open(config: _Config, report_url: str) -> Gateway:
