@@ -20,6 +20,7 @@ def test_questions_are_compact_xml_without_a_declaration():
     [
         b"<Response><ResponseCode>90000</ResponseCode></Response>",
         b'<?xml version="1.0"?>\n<x:Any xmlns:x="urn:x"><x:Inner><x:ResponseCode>90000</x:ResponseCode></x:Inner></x:Any>',
+        b'<?xml version="1.0" encoding="US-ASCII"?><R><ResponseCode>90000</ResponseCode></R>',
         b"\xef\xbb\xbf<R><ResponseCode>90000</ResponseCode><ResponseCode>80001</ResponseCode></R>",
     ],
 )

@@ -195,7 +195,7 @@ def _split(name: str) -> tuple[str, str, str]:
 
 
 def _check_declaration(version: str, encoding: str | None, _: int) -> None:
-    if version != "1.0" or (encoding or "utf-8").lower() != "utf-8":
+    if version != "1.0" or (encoding or "utf-8").lower() not in ("utf-8", "us-ascii"):
         raise XmlRefused("Only XML 1.0 in UTF-8 is read")
 
 

@@ -7,13 +7,12 @@ any namespaces and members that we do not know.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from xml.sax.saxutils import escape
 
 import msgspec
-from lxml import etree
 
 from strongroom.issuing.connectors.answers import Unreadable
+from strongroom.soap.reading import Element, XmlRefused, read
 
 _MAX_DEPTH, _MAX_ELEMENTS = 8, 128
 
@@ -31,15 +30,10 @@ def write_json(members: Mapping[str, str]) -> bytes:
 
 def read_xml(body: bytes) -> dict[str, str]:
     """Return the members of an XML answer by their local names; the first of each name counts. Raise Unreadable."""
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=False)
     try:
-        root = etree.fromstring(body, parser)
-    except (etree.XMLSyntaxError, ValueError):
-        raise Unreadable("not XML") from None
-    tree = root.getroottree()
-    if tree.docinfo.doctype or (tree.docinfo.encoding or "UTF-8").upper() not in {"UTF-8", "US-ASCII"}:
-        raise Unreadable("a document type or another encoding")
-    return _members(root)
+        return _members(read(body))
+    except XmlRefused as fault:
+        raise Unreadable(str(fault)) from None
 
 
 def read_json(body: bytes) -> dict[str, str]:
@@ -54,8 +48,8 @@ def read_json(body: bytes) -> dict[str, str]:
     return {name: str(one) for name, one in inner.items() if isinstance(one, str | int) and not isinstance(one, bool)}
 
 
-def _members(root: Any) -> dict[str, str]:
-    """Collect the leaves, shallow first. Text comes only from elements without children and comments."""
+def _members(root: Element) -> dict[str, str]:
+    """Collect the leaves, shallow first. A text that a comment divides is refused: readers would not agree on what it says."""
     found: dict[str, str] = {}
     level, depth, seen = [root], 0, 0
     while level:
@@ -63,7 +57,7 @@ def _members(root: Any) -> dict[str, str]:
         if depth > _MAX_DEPTH or seen > _MAX_ELEMENTS:
             raise Unreadable("too deep or too large")
         for element in level:
-            if len(element) == 0 and isinstance(element.tag, str):
-                found.setdefault(etree.QName(element).localname, element.text or "")
-        level = [child for element in level for child in element]
+            if not element.elements:
+                found.setdefault(element.local, element.text)
+        level = [child for element in level for child in element.elements]
     return found
