@@ -7,7 +7,6 @@ from pathlib import Path
 
 GUIDES = Path(__file__).parents[2] / "docs" / "operate"
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BLANK = "…"
 
 
 def blocks(guide: str, language: str) -> list[str]:

@@ -95,11 +95,6 @@ class DebianPostgres:
         )
 
 
-def is_there() -> bool:
-    """True where Debian's server is installed."""
-    return VERSIONS.is_dir()
-
-
 def _program(name: str) -> str:
     newest = max(VERSIONS.iterdir(), key=lambda folder: float(folder.name))
     return str(newest / "bin" / name)
