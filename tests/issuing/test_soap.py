@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from strongroom.access.issuer_model import MessageSecurity, ReliableVersion, RemoteProtocol
+from strongroom.access.issuer_model import MessageSecurity, RemoteProtocol
 from strongroom.issuing.model import Policy
 from strongroom.issuing.port import CardPrompt, IssuerSilent, IssuerUnavailable
 from strongroom.issuing.registry import RemoteIssuers
@@ -116,13 +116,9 @@ def yes(asked: Asked) -> bytes:
     return said(asked, {"ResponseCode": "90000"}).body
 
 
-async def test_what_the_policy_asks_for_and_cannot_be_done_is_not_left_out(
-    pki: Pki, lines: RemoteIssuers, issuer: ForeignIssuer, plain: Policy, signed: Policy
-):
+async def test_what_the_policy_asks_for_and_cannot_be_done_is_not_left_out(pki: Pki, issuer: ForeignIssuer, signed: Policy):
     without = RemoteIssuers(pki.identity(), frozenset({issuer.host}))
     with pytest.raises(IssuerUnavailable, match="no_signer"):
         await without.line(signed).authenticate_otp(PAN, OTP)
-    with pytest.raises(IssuerUnavailable, match="no_sequences"):
-        await lines.line(dataclasses.replace(plain, reliability=ReliableVersion.V1_1)).authenticate_otp(PAN, OTP)
     await without.close()
     assert issuer.asked == []

@@ -28,6 +28,10 @@ class Connector(Protocol):
         """Have a code judged once."""
         ...
 
+    async def close(self) -> None:
+        """End what is open at the issuer."""
+        ...
+
 
 class Line:
     """A remote issuer as the product sees it (`port.RemoteIssuer`)."""
@@ -44,6 +48,10 @@ class Line:
         self._connector = connector
         self._limit_seconds = limit_seconds
         self._breaker = Breaker(clock)
+
+    async def close(self) -> None:
+        """End what is open at the issuer."""
+        await self._connector.close()
 
     async def validate_card(self, pan: Secret) -> CardPrompt | CardRefused:
         """Ask whether the card has a token; ask a second time only where that cannot make the issuer send two messages."""

@@ -16,7 +16,15 @@ import asyncpg
 import httpx
 import pytest
 
-from strongroom.access.issuer_model import CallerSecurity, Hosting, IssuerSettings, MessageSecurity, RemoteProtocol, SmsBy
+from strongroom.access.issuer_model import (
+    CallerSecurity,
+    Hosting,
+    IssuerSettings,
+    MessageSecurity,
+    ReliableVersion,
+    RemoteProtocol,
+    SmsBy,
+)
 from strongroom.access.model import SCOPES_OF, TenantKind
 from strongroom.embedded import EmbeddedPostgres
 from strongroom.kit.crypto import Secret
@@ -37,10 +45,13 @@ WAYS: dict[str, dict[str, Any]] = {
     "SOAP": {"remote_protocol": "soap"},
     "SOAP, Body signed": {"remote_protocol": "soap", "ws_security": "body"},
     "SOAP, Timestamp signed": {"remote_protocol": "soap", "ws_security": "timestamp"},
+    "SOAP in sequences of 1.0": {"remote_protocol": "soap", "reliable": "1.0"},
+    "SOAP in sequences of 1.1": {"remote_protocol": "soap", "reliable": "1.1"},
+    "SOAP, Body signed, in sequences": {"remote_protocol": "soap", "ws_security": "body", "reliable": "1.1"},
     "messages by the hub": {"remote_protocol": "rest_xml", "sms_by": "hub"},
     "a stranger": {"remote_protocol": "rest_xml", "is_stranger": True},
 }
-SPOKEN = [name for name, way in WAYS.items() if way.keys() <= {"remote_protocol", "ws_security"}]
+SPOKEN = [name for name, way in WAYS.items() if way.keys() <= {"remote_protocol", "ws_security", "reliable"}]
 _cards = iter(range(1_000_000, 9_000_000))
 _phones = iter(range(2347_100_000_000, 2347_199_999_999))
 
@@ -202,6 +213,7 @@ async def open_bank(
     url = f"{issuer.served.tls_url}/issuer/{bank_id}{'/soap' if protocol is RemoteProtocol.SOAP else ''}"
     at_hub = IssuerSettings(
         hosting=Hosting.REMOTE, remote_url=url, remote_protocol=protocol, ws_security=MessageSecurity(security),
+        reliable=ReliableVersion(way.get("reliable", "none")),
         sms_by=SmsBy(sms_by), remote_certificate_hashes=(answers,), remote_signer_hashes=(answers,),
     )  # fmt: skip
     made = [

@@ -25,6 +25,9 @@ class RestConnector:
         self._policy = policy
         self._is_json = policy.protocol is RemoteProtocol.REST_JSON
 
+    async def close(self) -> None:
+        """Do nothing: connections are the transport's."""
+
     async def validate_card(self, pan: Secret, deadline: Deadline) -> CardPrompt | CardRefused:
         """Ask whether the card has a token. Raise IssuerUnavailable or IssuerSilent."""
         members = await self._ask("validatecard", {"CardPan": pan.reveal()}, deadline)
