@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -22,7 +22,10 @@ from msgspec import Meta
 
 from strongroom.kit.crypto import Secret
 from strongroom.kit.listener import CertificateFiles
-from strongroom.kit.rootkeys import FileKeeper, RootKeyKeeper, RootKeys, RootKeysError, TextKeeper
+from strongroom.kit.rootkeys import FileKeeper, HeldKeys, RootKeyKeeper, RootKeysError, TextKeeper
+
+if TYPE_CHECKING:
+    from strongroom.kit.rootkeys_module import ModuleKeeper
 
 PREFIX = "STRONGROOM_"
 FILE_VARIABLE = "STRONGROOM_SETTINGS_FILE"
@@ -94,6 +97,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_pool_size: Annotated[int, Meta(ge=1, le=100, description="Connections to PostgreSQL per process, at most 100")] = 16
     keys_file: Annotated[Path | None, Meta(description="The root keys, as `strongroom keys init` writes them; mode 600")] = None
     keys: Annotated[Secret | None, Meta(description="The root keys as JSON text, instead of keys_file")] = None
+    keys_module: Annotated[
+        Path | None, Meta(description="The PKCS#11 library of the hardware module that has the root keys, instead of keys_file")
+    ] = None
+    keys_module_token: Annotated[str | None, Meta(description="The label of the module's token")] = None
+    keys_module_pin: Annotated[Secret | None, Meta(description="The PIN of the token's user")] = None
+    keys_module_prefix: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9._-]{1,40}\Z", description="What the labels of our keys in the module begin with")
+    ] = "strongroom"
     audit_roots_file: Annotated[Path, Meta(description="Where signed audit roots are appended; keep it off the database's machine")]
     banks_directory: Annotated[Path | None, Meta(description="The file (tpp.json) that names the banks and our keys for them")] = (
         None
@@ -201,8 +212,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Return the keeper of the root keys."""
         if self.keys_file is not None:
             return FileKeeper(self.keys_file)
-        assert self.keys is not None  # noqa: S101  # load_settings refuses to start without both
-        return TextKeeper(self.keys.reveal())
+        if self.keys is not None:
+            return TextKeeper(self.keys.reveal())
+        assert self.keys_module and self.keys_module_token and self.keys_module_pin  # noqa: S101, PT018  # load_settings sees to it
+        return module_keeper(self.keys_module, self.keys_module_token, self.keys_module_pin, self.keys_module_prefix)
 
     def provider(self) -> Provider | None:
         """Return the regulated provider; None (outside production) when its details are not complete."""
@@ -284,7 +297,16 @@ def provider_faults(settings: Settings) -> list[str]:
     ]
 
 
-def are_sample_keys(root: RootKeys) -> bool:
+def module_keeper(module: Path, token: str, pin: Secret, prefix: str) -> ModuleKeeper:
+    """Return the keeper of root keys in a hardware module. Raise RootKeysError where PKCS#11 is not installed."""
+    try:
+        from strongroom.kit.rootkeys_module import open_module  # noqa: PLC0415  # python-pkcs11 is an extra
+    except ImportError:
+        raise RootKeysError("PKCS#11 is not installed: pip install 'strongroom[pkcs11]'") from None
+    return open_module(module, token, pin, prefix)
+
+
+def are_sample_keys(root: HeldKeys) -> bool:
     """True when a root key was typed in or copied from an example instead of drawn at random; production refuses it."""
     materials = [root.index, *(key.material for key in root.keys.values())]
     return len(set(materials)) < len(materials) or any(_looks_typed(material) for material in materials)
@@ -347,8 +369,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     url = urlsplit(settings.base_url)
     if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query or url.fragment or url.username:
         yield f"{PREFIX}BASE_URL must be a scheme and a host, such as https://pay.example.com"
-    if (settings.keys_file is None) == (settings.keys is None):
-        yield f"give exactly one of {PREFIX}KEYS_FILE and {PREFIX}KEYS: {_meaning('keys_file')}"
+    if fault := _keys_contradiction(settings):
+        yield fault
     if (settings.issuing_certificate is None) != (settings.issuing_key is None):
         yield f"give both of {PREFIX}ISSUING_CERTIFICATE and {PREFIX}ISSUING_KEY, or neither"
     if (settings.soap_certificate is None) != (settings.soap_key is None):
@@ -368,6 +390,15 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"{PREFIX}TRUSTED_PROXY is `unix`, so {PREFIX}UNIX_SOCKET must name the socket that only the proxy can reach"
 
 
+def _keys_contradiction(settings: Settings) -> str | None:
+    """Return why the place of the root keys is not clear."""
+    if sum(given is not None for given in (settings.keys_file, settings.keys, settings.keys_module)) != 1:
+        return f"give exactly one of {PREFIX}KEYS_FILE, {PREFIX}KEYS and {PREFIX}KEYS_MODULE: {_meaning('keys_file')}"
+    if settings.keys_module and not (settings.keys_module_token and settings.keys_module_pin):
+        return f"{PREFIX}KEYS_MODULE needs {PREFIX}KEYS_MODULE_TOKEN and {PREFIX}KEYS_MODULE_PIN"
+    return None
+
+
 def _unsafe(settings: Settings) -> Iterator[str]:
     """Yield what production refuses."""
     if not settings.is_https:
@@ -384,18 +415,19 @@ def _unsafe(settings: Settings) -> Iterator[str]:
         yield fault
     if local := sorted(host for host in settings.issuer_hosts if _is_local(f"https://{host}")):
         yield f"{PREFIX}ISSUING_HOSTS: production refuses an issuer on this machine ({local[0]})"
-    if fault := _key_fault(settings.keeper()):
+    if fault := _key_fault(settings):
         yield fault
     yield from provider_faults(settings)
 
 
-def _key_fault(keeper: RootKeyKeeper) -> str | None:
+def _key_fault(settings: Settings) -> str | None:
     """Return why root keys are not for production."""
     try:
-        root = keeper.load()
+        root = settings.keeper().load()
     except RootKeysError as error:
         return str(error)
-    return "the root keys are samples, not random: `strongroom keys init` makes real ones" if are_sample_keys(root) else None
+    is_sample = isinstance(root, HeldKeys) and are_sample_keys(root)
+    return "the root keys are samples, not random: `strongroom keys init` makes real ones" if is_sample else None
 
 
 def _bank_fault(path: Path) -> str | None:

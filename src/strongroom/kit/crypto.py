@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -26,9 +27,30 @@ class SealBroken(Exception):
     """A sealed value does not open: another key, another place, or altered. Never explained further."""
 
 
+class Cipher(Protocol):
+    """A key that seals, wherever its bytes are: AES-256-GCM with a nonce of 12 bytes and the tag at the end."""
+
+    @property
+    def version(self) -> int:
+        """Return the version that sealed values name."""
+        ...
+
+    def encrypt(self, nonce: bytes, data: bytes, associated: bytes) -> bytes:
+        """Encrypt."""
+        ...
+
+    def decrypt(self, nonce: bytes, data: bytes, associated: bytes) -> bytes:
+        """Decrypt. Raise SealBroken when anything is not as it was sealed."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return a name for the key that gives nothing of it away."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key and its version; prints as its version only."""
+    """A key held in memory, and its version; prints as its version only."""
 
     version: int
     material: bytes = field(repr=False)
@@ -37,6 +59,21 @@ class Key:
     def generate(cls, version: int = 1) -> Key:
         """Make a fresh random key."""
         return cls(version, secrets.token_bytes(KEY_BYTES))
+
+    def encrypt(self, nonce: bytes, data: bytes, associated: bytes) -> bytes:
+        """Encrypt."""
+        return AESGCM(self.material).encrypt(nonce, data, associated)
+
+    def decrypt(self, nonce: bytes, data: bytes, associated: bytes) -> bytes:
+        """Decrypt. Raise SealBroken."""
+        try:
+            return AESGCM(self.material).decrypt(nonce, data, associated)
+        except InvalidTag:
+            raise SealBroken from None
+
+    def fingerprint(self) -> str:
+        """Return a name for the key."""
+        return fingerprint(self.material)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +109,11 @@ def join_parts(*parts: bytes) -> bytes:
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
-def seal(key: Key, place: Place, plaintext: bytes) -> bytes:
+def seal(key: Cipher, place: Place, plaintext: bytes) -> bytes:
     """Encrypt for one place."""
     nonce = secrets.token_bytes(_NONCE_BYTES)
     header = _FORMAT + key.version.to_bytes(4, "big")
-    return header + nonce + AESGCM(key.material).encrypt(nonce, plaintext, header + place.encode())
+    return header + nonce + key.encrypt(nonce, plaintext, header + place.encode())
 
 
 def key_version(sealed: bytes) -> int:
@@ -86,15 +123,12 @@ def key_version(sealed: bytes) -> int:
     return int.from_bytes(sealed[1:_HEADER_BYTES], "big")
 
 
-def unseal(key: Key, place: Place, sealed: bytes) -> bytes:
+def unseal(key: Cipher, place: Place, sealed: bytes) -> bytes:
     """Decrypt what was sealed for this place. Raise SealBroken on anything else."""
     if key_version(sealed) != key.version:
         raise SealBroken
     header, rest = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES:]
-    try:
-        return AESGCM(key.material).decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], header + place.encode())
-    except InvalidTag:
-        raise SealBroken from None
+    return key.decrypt(rest[:_NONCE_BYTES], rest[_NONCE_BYTES:], header + place.encode())
 
 
 def derive(material: bytes, purpose: str) -> bytes:

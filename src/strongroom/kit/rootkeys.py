@@ -1,4 +1,4 @@
-"""Root keys: kept outside the database by a keeper (a file or the environment), versioned, one of them active.
+"""Root keys: kept outside the database by a keeper (a file, the environment, a hardware module), versioned, one of them active.
 
 The file is JSON, `{"active": 2, "index": "<base64>", "keys": {"1": "<base64>", "2": "<base64>"}}`, readable by its owner only.
 `index` is the key of the blind indexes; it does not rotate with the sealing keys.
@@ -11,20 +11,39 @@ import json
 import os
 import secrets
 import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from strongroom.kit.crypto import KEY_BYTES, Key, derive
+from strongroom.kit.crypto import KEY_BYTES, Cipher, Key, derive
 
 
 class RootKeysError(Exception):
     """Root keys are missing, malformed or readable by others; the message says what to do."""
 
 
+class RootKeys(Protocol):
+    """The root keys as they are now, wherever their bytes are."""
+
+    @property
+    def active(self) -> Cipher:
+        """Return the key that wraps."""
+        ...
+
+    @property
+    def keys(self) -> Mapping[int, Cipher]:
+        """Return all keys by version; each opens what it wrapped."""
+        ...
+
+    def index_key(self, purpose: str) -> bytes:
+        """Return the key of one blind index or one kind of keyed hash."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class RootKeys:
-    """The root keys as loaded."""
+class HeldKeys:
+    """Root keys held in memory."""
 
     active: Key
     keys: dict[int, Key] = field(repr=False)
@@ -49,7 +68,7 @@ class FileKeeper:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def load(self) -> RootKeys:
+    def load(self) -> HeldKeys:
         """Return the keys as they are now. Raise RootKeysError."""
         try:
             mode = self.path.stat().st_mode
@@ -102,12 +121,12 @@ class TextKeeper:
     def __init__(self, text: str) -> None:
         self._text = text
 
-    def load(self) -> RootKeys:
+    def load(self) -> HeldKeys:
         """Return the keys. Raise RootKeysError."""
         return parse_root_keys(self._text)
 
 
-def parse_root_keys(text: str) -> RootKeys:
+def parse_root_keys(text: str) -> HeldKeys:
     """Read the JSON form. Raise RootKeysError, never with a key in its message."""
     try:
         document = json.loads(text)
@@ -118,7 +137,7 @@ def parse_root_keys(text: str) -> RootKeys:
         raise RootKeysError("the root keys are not in the form that `strongroom keys init` writes") from None
     if any(len(material) != KEY_BYTES for material in (index, *(key.material for key in keys.values()))):
         raise RootKeysError(f"every root key has {KEY_BYTES} bytes")
-    return RootKeys(active, keys, index)
+    return HeldKeys(active, keys, index)
 
 
 def _fresh() -> str:

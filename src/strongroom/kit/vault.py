@@ -80,6 +80,7 @@ class Vault:
         self._root = keeper.load()
         self._root_loaded_at = time.monotonic()
         self._cache: dict[str, tuple[float, TenantKeys]] = {}
+        self._opened: dict[str, dict[bytes, Key]] = {}  # by tenant and wrapped form, so that a module is asked once a key
         self._index_keys: dict[str, bytes] = {}
 
     def hash(self, purpose: str, *parts: str | bytes) -> bytes:
@@ -106,7 +107,9 @@ class Vault:
         if not rows:
             return await self._first_key(tx, tenant)
         settled = [row["version"] for row in rows if row["settled"]]
-        keys = TenantKeys(tenant, {row[0]: self._unwrap(tenant, row[0], row[1]) for row in rows}, settled)
+        known = self._opened.get(tenant, {})
+        opened = self._opened[tenant] = {row[1]: known.get(row[1]) or self._unwrap(tenant, row[0], row[1]) for row in rows}
+        keys = TenantKeys(tenant, {key.version: key for key in opened.values()}, settled)
         self._cache[tenant] = (time.monotonic(), keys)
         return keys
 
