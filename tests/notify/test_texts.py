@@ -10,7 +10,7 @@ from strongroom.notify.texts import CATALOGUE, PLACEHOLDERS, Template, Texts, ch
 from tests.notify.conftest import FIRM, House
 
 VALUES = {"firm": "Smith & Jones", "link": "pay.smith-jones.co.uk/customer", "code": "123456", "host": "pay.smith-jones.co.uk"}
-VALUES |= {"amount": "NGN 9,999,999.99", "payee": "A Book Shop with a Name of Sixty Characters, as Long as One"}
+VALUES |= {"time": "24 hours", "amount": "NGN 9,999,999.99", "payee": "A Book Shop with a Name of Sixty Characters, as Long as One"}
 
 
 def values_of(template: Template, **changed: str) -> dict[str, str]:

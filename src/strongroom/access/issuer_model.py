@@ -154,7 +154,9 @@ class IssuerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         bool, Meta(description="Refuse purchases whose code does not itself sign amount and payee (linking: server)")
     ] = False
     otp_digits: Annotated[int, Meta(ge=6, le=8, description="Digits of a code sent by SMS")] = 6
-    otp_life_seconds: Annotated[int, Meta(ge=60, le=1800, description="How long a code sent by SMS counts")] = 540
+    otp_life_seconds: Annotated[
+        int, Meta(ge=60, le=600, description="How long a code sent by SMS counts, and a purchase waits for it")
+    ] = 540
     sms_sender: Annotated[str, Meta(pattern=r"^[A-Za-z0-9 ]{0,11}\Z", description="Who text messages come from")] = ""
     sms_countries: Annotated[
         tuple[Country, ...], Meta(max_length=250, description="Countries (ISO 3166) that text messages may go to; empty: any")

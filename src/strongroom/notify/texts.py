@@ -27,6 +27,8 @@ class Template(StrEnum):
     PHONE_CHANGED = "phone_changed"
     PURCHASE_CODE = "purchase_code"
     CARD_CODE = "card_code"
+    CARD_LOCKED = "card_locked"
+    CARD_BLOCKED = "card_blocked"
 
 
 PLACEHOLDERS: Mapping[Template, frozenset[str]] = {
@@ -35,6 +37,8 @@ PLACEHOLDERS: Mapping[Template, frozenset[str]] = {
     Template.PHONE_CHANGED: frozenset({"firm"}),
     Template.PURCHASE_CODE: frozenset({"code", "amount", "payee", "firm"}),
     Template.CARD_CODE: frozenset({"code", "firm"}),
+    Template.CARD_LOCKED: frozenset({"time", "firm"}),
+    Template.CARD_BLOCKED: frozenset({"firm"}),
 }
 _WITH_CODE = {Template.LOGIN_CODE, Template.PURCHASE_CODE, Template.CARD_CODE}
 _LAST_LINE = "@{host} #{code}"  # browsers offer the code only on that host

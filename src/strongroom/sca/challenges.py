@@ -6,7 +6,7 @@ from strongroom.kit.db import Database, Tx
 from strongroom.kit.ids import new_id
 from strongroom.kit.vault import Vault
 from strongroom.sca import otp, store
-from strongroom.sca.model import CODE_LIFE_SECONDS, Accepted, Charged, Locked, Matched, Purpose, Rejected
+from strongroom.sca.model import CODE_DIGITS, CODE_LIFE_SECONDS, Accepted, Charged, Locked, Matched, Purpose, Rejected
 
 
 class Challenges:
@@ -16,15 +16,17 @@ class Challenges:
         self._db = db
         self._vault = vault
 
-    async def begin(self, tx: Tx, tenant: str, purpose: Purpose, subject_hash: bytes) -> str:
+    async def begin(
+        self, tx: Tx, tenant: str, purpose: Purpose, subject_hash: bytes, *, life_seconds: int = CODE_LIFE_SECONDS
+    ) -> str:
         """Open a challenge that no code opens yet; return its id."""
         challenge_id = new_id("chl")
-        await store.add_challenge(tx, tenant, challenge_id, purpose, subject_hash, code_hashes=[], life_seconds=CODE_LIFE_SECONDS)
+        await store.add_challenge(tx, tenant, challenge_id, purpose, subject_hash, code_hashes=[], life_seconds=life_seconds)
         return challenge_id
 
-    async def give_codes(self, tx: Tx, tenant: str, challenge_id: str, count: int) -> list[str]:
+    async def give_codes(self, tx: Tx, tenant: str, challenge_id: str, count: int, *, digits: int = CODE_DIGITS) -> list[str]:
         """Make `count` codes for a challenge and return them for sending; an empty list when it is no longer open."""
-        codes = [otp.new_code() for _ in range(count)]
+        codes = [otp.new_code(digits) for _ in range(count)]
         given = await store.set_codes(tx, tenant, challenge_id, otp.hash_codes(self._vault, challenge_id, codes))
         return codes if given else []
 

@@ -186,3 +186,33 @@ async def test_a_question_is_forgotten_after_seven_days_and_not_before(desk: Des
         async with worker.transaction() as tx:
             assert await store.forget_old(tx) == gone
     await worker.close()
+
+
+@pytest.mark.parametrize("by", ["sms", "device"])
+async def test_who_is_locked_is_told_for_how_long_and_what_more_wrong_codes_do_once_a_lock(desk: Desk, by: str):
+    if by == "device":
+        await desk.give()
+    await desk.ask()
+    code = await desk.code() if by == "sms" else shown()
+    before = len(await desk.sent())
+    await asyncio.gather(*(desk.type(wrong(code)) for _ in range(20)))
+    told = (await desk.sent())[before:]
+    warned = "none counts for 15 minutes. More make it longer and may block it. Not you? Call Bank of Lagos."
+    assert told == [f"Too many wrong codes for your card: {warned}"]
+
+
+async def test_who_is_blocked_is_told(desk: Desk):
+    await desk.give()
+    await desk.tokens.block(desk.issuer.id, ACTOR, "A1")
+    assert (await desk.sent())[-1].startswith("Bank of Lagos blocked the codes for your card until it unblocks them.")
+
+
+async def test_a_code_has_the_digits_and_the_time_that_the_issuer_says(desk: Desk):
+    await desk.set(otp_digits=8, otp_life_seconds=120)
+    await desk.ask()
+    code = await desk.code()
+    assert len(code) == 8
+    await desk.pass_time(121)
+    assert await desk.type(code) is IssuerCode.FAILED
+    await desk.ask()
+    assert await desk.type(await desk.code()) is IssuerCode.SUCCESSFUL

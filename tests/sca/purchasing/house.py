@@ -52,6 +52,9 @@ class NoCards:
     async def accept(self, *_: object) -> None:
         raise AssertionError("nobody's token was asked")
 
+    async def tell_locked(self, *_: object) -> None:
+        raise AssertionError("nobody's token was asked")
+
     async def find_account(self, *_: object) -> None:
         return None
 

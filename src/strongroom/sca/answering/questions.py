@@ -112,8 +112,9 @@ class Questions:
         card = self._vault.hash("purchase card", pan.reveal())  # wrong codes use up one budget, whichever door they come by
         if await self._challenges.locked_seconds(tx, issuer.id, card):
             return CardRefused(IssuerCode.LOCKED)
-        challenge_id = await self._challenges.begin(tx, issuer.id, Purpose.ISSUER, card)
-        [code] = await self._challenges.give_codes(tx, issuer.id, challenge_id, 1)
+        life, digits = issuer.settings.otp_life_seconds, issuer.settings.otp_digits
+        challenge_id = await self._challenges.begin(tx, issuer.id, Purpose.ISSUER, card, life_seconds=life)
+        [code] = await self._challenges.give_codes(tx, issuer.id, challenge_id, 1, digits=digits)
         await self._remember(tx, issuer, user_id, Asked(holder.id, challenge_id=challenge_id))
         await self._send(tx, issuer, holder, challenge_id, Secret(code))
         return CardPrompt(TokenType.SMS, SMS_INFO, user_id=shown_id)
@@ -166,6 +167,7 @@ class Questions:
                 if isinstance(accepted, Accepted):
                     return await self._record(tx, hub, asked, IssuerCode.SUCCESSFUL)
                 outcome = accepted
+            await self._tell_if_locked(tx, hub, asked, outcome)
             return await self._record(tx, hub, asked, IssuerCode.LOCKED if isinstance(outcome, Locked) else IssuerCode.FAILED)
 
     async def _judge_device(self, hub: Hub, asked: Asked, typed: str) -> Verdict:
@@ -173,7 +175,12 @@ class Questions:
         outcome = await self._verification.try_codes(issuer_id, hub.name, asked.cardholder_id, [typed], serial=asked.token_serial)
         async with self._db.transaction(issuer_id) as tx:
             judged = await self._verification.accept(tx, hub.name, outcome) if isinstance(outcome, Match) else outcome
+            await self._tell_if_locked(tx, hub, asked, judged)
             return await self._record(tx, hub, asked, _code_of(judged))
+
+    async def _tell_if_locked(self, tx: Tx, hub: Hub, asked: Asked, outcome: object) -> None:
+        if isinstance(outcome, Locked) and outcome.just_now:
+            await self._cardholders.tell_locked(tx, hub.issuer.id, asked.cardholder_id, outcome.seconds)
 
     async def _record(self, tx: Tx, hub: Hub, asked: Asked, code: IssuerCode) -> Verdict:
         tag = AuditTag.AUTHENTICATED if code is IssuerCode.SUCCESSFUL else AuditTag.REJECTED

@@ -26,6 +26,7 @@ from strongroom.sca.cardholding.model import AlreadyEnrolled, Cardholder, Cardho
 from strongroom.sca.cardholding.states import CARDHOLDER, CardholderEvent
 
 _TABLE = "cardholders"
+_MINUTE = 60
 _NOTICE_LIFE = timedelta(hours=24)
 
 
@@ -127,6 +128,18 @@ class Cardholders:
             raise NotFound
         await audit.record(tx, issuer_id, actor, CardholderTag.REMOVED, held.id)
 
+    async def tell_locked(self, tx: Tx, issuer_id: str, cardholder_id: str, seconds: int) -> None:
+        """Tell a cardholder that no code counts for so long, and what more wrong ones do: before it is for good (RTS Art. 4)."""
+        held = await self.find_by_id(tx, issuer_id, cardholder_id)
+        if held is not None:
+            await self._tell(tx, held, Template.CARD_LOCKED, time=_in_words(seconds))
+
+    async def tell_blocked(self, tx: Tx, issuer_id: str, cardholder_id: str) -> None:
+        """Tell a cardholder that the issuer lets no code count until it says otherwise."""
+        held = await self.find_by_id(tx, issuer_id, cardholder_id)
+        if held is not None:
+            await self._tell(tx, held, Template.CARD_BLOCKED)
+
     async def _change_phone(self, tx: Tx, actor: str, held: Cardholder, person: PersonKey, phone: str) -> None:
         await store.set_phone(
             tx,
@@ -136,13 +149,17 @@ class Cardholders:
             person.seal(_TABLE, "phone_sealed", held.id, phone),
         )
         await audit.record(tx, held.issuer_id, actor, CardholderTag.PHONE_CHANGED, held.id)
+        await self._tell(tx, held, Template.PHONE_CHANGED)
+
+    async def _tell(self, tx: Tx, held: Cardholder, template: Template, **values: str) -> None:
+        """Send a notice to the number that gets codes now."""
         issuer = await self._issuers.load(tx, held.issuer_id)
         now = (await now_of(tx)).astimezone(UTC)
         await self._messages.queue(
             tx, held.issuer_id, to=held.phone, purpose=Purpose.NOTICE, valid_until=now + _NOTICE_LIFE,
             sender=issuer.settings.sms_sender,
-            text=await self._texts.write(tx, held.issuer_id, Template.PHONE_CHANGED, {"firm": issuer.name}),
-            key=f"phone changed {held.id} {now.isoformat()}",
+            text=await self._texts.write(tx, held.issuer_id, template, {"firm": issuer.name, **values}),
+            key=f"{template} {held.id} {now.isoformat()}",
         )  # fmt: skip
 
     async def _compare(self, tx: Tx, issuer_id: str, enrolment: Enrolment) -> Enrolled | AlreadyEnrolled:
@@ -208,3 +225,10 @@ class Cardholders:
 
 
 _NOTHING = Secret("")
+
+
+def _in_words(seconds: int) -> str:
+    """Return a time in whole minutes or hours, rounded up."""
+    minutes = -(-seconds // _MINUTE)
+    hours = -(-minutes // _MINUTE)
+    return f"{minutes} minutes" if minutes <= _MINUTE else f"{hours} hours"

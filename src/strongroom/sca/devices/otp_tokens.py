@@ -109,8 +109,12 @@ class OtpTokens:
         return await self._move(issuer_id, actor, serial, TokenEvent.ACTIVATED, TokenTag.ACTIVATED)
 
     async def block(self, issuer_id: str, actor: str, serial: str) -> Token:
-        """Let no code count until two people unblock it. Raise NoSuchToken or TokenStateRefuses."""
-        return await self._move(issuer_id, actor, serial, TokenEvent.BLOCKED, TokenTag.BLOCKED, _UNASKED)
+        """Let no code count until two people unblock it, and tell the cardholder. Raise NoSuchToken or TokenStateRefuses."""
+        async with self._db.transaction(issuer_id) as tx:
+            blocked = await self._move_in(tx, issuer_id, actor, serial, TokenEvent.BLOCKED, TokenTag.BLOCKED, _UNASKED)
+            if blocked.cardholder_id is not None:
+                await self._cardholders.tell_blocked(tx, issuer_id, blocked.cardholder_id)
+            return blocked
 
     async def unlock(self, issuer_id: str, actor: str, serial: str) -> Token:
         """End a lock before its time; the next lock is as long as if it had run out. Raise NoSuchToken or TokenStateRefuses."""
@@ -183,11 +187,16 @@ class OtpTokens:
         self, issuer_id: str, actor: str, serial: str, event: TokenEvent, tag: TokenTag, sets: Mapping[str, Any] | None = None
     ) -> Token:
         async with self._db.transaction(issuer_id) as tx:
-            token = await self._load(tx, issuer_id, serial)
-            if not await TOKEN.move(tx, issuer_id, token.id, event, sets=sets):
-                raise TokenStateRefuses
-            await audit.record(tx, issuer_id, actor, tag, token.id)
-            return await self._load(tx, issuer_id, serial)
+            return await self._move_in(tx, issuer_id, actor, serial, event, tag, sets)
+
+    async def _move_in(
+        self, tx: Tx, issuer_id: str, actor: str, serial: str, event: TokenEvent, tag: TokenTag, sets: Mapping[str, Any] | None
+    ) -> Token:
+        token = await self._load(tx, issuer_id, serial)
+        if not await TOKEN.move(tx, issuer_id, token.id, event, sets=sets):
+            raise TokenStateRefuses
+        await audit.record(tx, issuer_id, actor, tag, token.id)
+        return await self._load(tx, issuer_id, serial)
 
     async def _load(self, tx: Tx, issuer_id: str, serial: str) -> Token:
         token = await store.find_by_serial(tx, issuer_id, serial)

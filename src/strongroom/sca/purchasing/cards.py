@@ -52,6 +52,10 @@ class Cards(Protocol):
         """Use the code up in the caller's transaction."""
         ...
 
+    async def tell_locked(self, tx: Tx, purchase: Purchase, seconds: int) -> None:
+        """Tell the cardholder that no code counts for so long."""
+        ...
+
     async def find_account(self, tx: Tx, issuer_id: str, pan: Secret) -> Secret | None:
         """Return the account number that the card was enrolled with."""
         ...

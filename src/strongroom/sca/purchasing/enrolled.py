@@ -52,14 +52,14 @@ class EnrolledCards:
             return Begun(None, holder.id, Linking.SERVER)
         if token is not None or await self._challenges.locked_seconds(tx, issuer.id, purchase.card_hash):
             return Unusable(IssuerCode.LOCKED)
-        return await self._begin(tx, holder, purchase)
+        return await self._begin(tx, issuer, holder, purchase)
 
     async def begin_again(self, tx: Tx, issuer: Issuer, purchase: Purchase) -> Begun | Unusable:
         """Open a newer challenge for the same cardholder; one who was removed meanwhile gets no message."""
         if purchase.challenge_id:
             await self._challenges.supersede(tx, issuer.id, purchase.challenge_id)
         holder = await self._cardholders.find_by_id(tx, issuer.id, purchase.cardholder_id or "")
-        return Unusable(IssuerCode.NO_USER) if holder is None else await self._begin(tx, holder, purchase)
+        return Unusable(IssuerCode.NO_USER) if holder is None else await self._begin(tx, issuer, holder, purchase)
 
     async def try_code(self, actor: str, purchase: Purchase, typed: str) -> Matched | Match | Rejected | Locked | Unusable:
         """Charge a try, commit, compare."""
@@ -74,12 +74,17 @@ class EnrolledCards:
             return await self._verification.accept(tx, actor, matched)
         return await self._challenges.accept(tx, matched)
 
+    async def tell_locked(self, tx: Tx, purchase: Purchase, seconds: int) -> None:
+        """Tell the cardholder that no code counts for so long."""
+        await self._cardholders.tell_locked(tx, purchase.issuer_id, purchase.cardholder_id or "", seconds)
+
     async def find_account(self, tx: Tx, issuer_id: str, pan: Secret) -> Secret | None:
         """Return the account number that the card was enrolled with."""
         holder = await self._cardholders.find(tx, issuer_id, pan)
         return holder.account if holder else None
 
-    async def _begin(self, tx: Tx, holder: Cardholder, purchase: Purchase) -> Begun:
+    async def _begin(self, tx: Tx, issuer: Issuer, holder: Cardholder, purchase: Purchase) -> Begun:
         challenge_id = await self._challenges.begin(tx, purchase.issuer_id, Purpose.PURCHASE, purchase.card_hash)
-        [code] = await self._challenges.give_codes(tx, purchase.issuer_id, challenge_id, 1)
+        digits = issuer.settings.otp_digits  # the purchase ends with the issuer's time for a code, and takes none after
+        [code] = await self._challenges.give_codes(tx, purchase.issuer_id, challenge_id, 1, digits=digits)
         return Begun(challenge_id, holder.id, Linking.CODE, Secret(code), Secret(holder.phone))

@@ -55,6 +55,8 @@ class Judging:
                 outcome = accepted
             if isinstance(outcome, Unusable):
                 return await self._wrong(tx, actor, purchase, 0, outcome.code, is_locked=True)
+            if isinstance(outcome, Locked) and outcome.just_now and purchase.judge == Judge.CARD:
+                await self._cards.tell_locked(tx, purchase, outcome.seconds)
             code = IssuerCode.LOCKED if isinstance(outcome, Locked) else IssuerCode.FAILED
             if purchase.code not in (None, IssuerCode.FAILED):
                 code = IssuerCode(purchase.code or "")  # why it could not come to anything from the beginning

@@ -76,7 +76,7 @@ class Openings:
             phone = Secret(keys.unseal_text(_TABLE, "phone_sealed", purchase.id, sealed))
             if purchase.challenge_id:
                 await self._challenges.supersede(tx, issuer.id, purchase.challenge_id)
-            challenge_id, code = await self._own_code(tx, purchase)
+            challenge_id, code = await self._own_code(tx, issuer, purchase)
             await store.set_challenge(tx, issuer.id, purchase.id, challenge_id)
             await self._send(tx, issuer, purchase, phone, code, number)
 
@@ -101,7 +101,7 @@ class Openings:
 
     async def _open_with_own_code(self, tx: Tx, issuer: Issuer, purchase: Purchase, answer: CardPrompt, phone: Secret) -> None:
         """Open a purchase of a remote issuer's card whose message is ours to send, and so is its code."""
-        challenge_id, code = await self._own_code(tx, purchase)
+        challenge_id, code = await self._own_code(tx, issuer, purchase)
         number = Secret(to_e164(phone.reveal()))
         await self._send(tx, issuer, purchase, number, code, 0)
         keys = await self._vault.tenant(tx, issuer.id)
@@ -130,9 +130,10 @@ class Openings:
             user_hash=self._vault.hash("remote user", purchase.issuer_id, user_id.reveal()),
         )  # fmt: skip
 
-    async def _own_code(self, tx: Tx, purchase: Purchase) -> tuple[str, Secret | None]:
+    async def _own_code(self, tx: Tx, issuer: Issuer, purchase: Purchase) -> tuple[str, Secret | None]:
         challenge_id = await self._challenges.begin(tx, purchase.issuer_id, Purpose.PURCHASE, purchase.card_hash)
-        codes = await self._challenges.give_codes(tx, purchase.issuer_id, challenge_id, 1)
+        digits = issuer.settings.otp_digits
+        codes = await self._challenges.give_codes(tx, purchase.issuer_id, challenge_id, 1, digits=digits)
         return challenge_id, Secret(codes[0]) if codes else None
 
     async def _user_id(self, tx: Tx, issuer: Issuer, pan: Secret, answer: CardPrompt) -> Secret | None:
