@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import connector, growth, load, peering, rows, safetoken
+from bench import connector, growth, load, otp, peering, rows, safetoken
 from bench.contest import Effort, Result, hold
 from bench.load import LoadFailed
 from bench.peering import median_of
@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument(
         "--only",
         default="",
-        help="only rows whose name contains this, or `safetoken`, or `connector`, and nothing else",
+        help="only rows whose name contains this, or `safetoken`, `otp` or `connector`, and nothing else",
     )
     parser.add_argument(
         "--uvloop", action="store_true", help="run the web process on uvloop, which `strongroom serve` does not yet"
@@ -81,6 +81,8 @@ async def _measure(system: System, asked: argparse.Namespace, effort: Effort) ->
         await _contests(system, firms, effort, asked.only)
     for result in await safetoken.measured(system, effort) if asked.only in ("", "safetoken") else []:
         _peer_line(result)
+    if asked.only in ("", "otp"):
+        _peer_line(await otp.measured(system, effort))
     await _beside_peers(system, one[0], effort, asked.only)
     if asked.only:
         return
