@@ -466,14 +466,21 @@ CREATE TABLE public.otp_tokens (
     created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
     changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
     unblock_asked_at timestamp with time zone,
+    suite text,
+    question text,
+    question_asked_at timestamp with time zone,
+    answered_hashes bytea[] DEFAULT '{}'::bytea[] NOT NULL,
     CONSTRAINT otp_tokens_algorithm_check CHECK ((algorithm = ANY (ARRAY['sha1'::text, 'sha256'::text, 'sha512'::text]))),
-    CONSTRAINT otp_tokens_check CHECK (((kind = 'totp'::text) = (period_seconds IS NOT NULL))),
+    CONSTRAINT otp_tokens_check CHECK (((kind = 'ocra'::text) OR ((kind = 'totp'::text) = (period_seconds IS NOT NULL)))),
     CONSTRAINT otp_tokens_check1 CHECK (((state = ANY (ARRAY['imported'::text, 'retired'::text])) OR (cardholder_id IS NOT NULL))),
     CONSTRAINT otp_tokens_digits_check CHECK (((digits >= 6) AND (digits <= 8))),
-    CONSTRAINT otp_tokens_kind_check CHECK ((kind = ANY (ARRAY['hotp'::text, 'totp'::text]))),
-    CONSTRAINT otp_tokens_period_seconds_check CHECK ((period_seconds = ANY (ARRAY[30, 60]))),
+    CONSTRAINT otp_tokens_kind_check CHECK ((kind = ANY (ARRAY['hotp'::text, 'totp'::text, 'ocra'::text]))),
+    CONSTRAINT otp_tokens_period_seconds_check CHECK (((period_seconds = ANY (ARRAY[30, 60])) OR ((kind = 'ocra'::text) AND ((period_seconds >= 30) AND (period_seconds <= 600))))),
+    CONSTRAINT otp_tokens_question_check CHECK ((question ~ '^[0-9]{4,64}$'::text)),
     CONSTRAINT otp_tokens_serial_check CHECK (((char_length(serial) >= 1) AND (char_length(serial) <= 64))),
-    CONSTRAINT otp_tokens_state_check CHECK ((state = ANY (ARRAY['imported'::text, 'assigned'::text, 'active'::text, 'locked'::text, 'blocked'::text, 'retired'::text])))
+    CONSTRAINT otp_tokens_state_check CHECK ((state = ANY (ARRAY['imported'::text, 'assigned'::text, 'active'::text, 'locked'::text, 'blocked'::text, 'retired'::text]))),
+    CONSTRAINT otp_tokens_suite_check CHECK ((char_length(suite) <= 64)),
+    CONSTRAINT otp_tokens_suite_of_ocra CHECK (((kind = 'ocra'::text) = (suite IS NOT NULL)))
 );
 ALTER TABLE ONLY public.otp_tokens FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.payment_evidence (

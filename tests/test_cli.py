@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
+import oath
 import pyotp
 import pytest
 from pskc import PSKC
@@ -310,6 +311,32 @@ async def test_a_file_of_tokens_is_checked_then_taken(strongroom: Command, tmp_p
     assert await load() == (0, "0 tokens were taken, 2500 were there already, 0 rows cannot be taken.\n", "")
     assert (await strongroom("otp-tokens", "import", str(tmp_path / "none.csv"), "--issuer", issuer))[0] == REFUSED
     assert "--format" in (await strongroom("otp-tokens", "import", str(tmp_path / "keys.json"), "--issuer", issuer))[2]
+
+
+async def test_devices_that_sign_are_taken_from_a_file_shown_and_resynchronised(strongroom: Command, tmp_path: Path):
+    await strongroom("keys", "init")
+    issuer = field((await strongroom("issuers", "create", "Mango Bank", "8", "--cards", "506181"))[1], "issuer")
+    suite, seed, pan = "OCRA-1:HOTP-SHA1-6:C-QN08", b"12345678901234567890", "5061810000000152048"
+    file = tmp_path / "tokens.csv"
+    file.write_text(f"serial,seed,kind,suite\nO-1,{seed.hex()},ocra,{suite}\nO-2,{seed.hex()},ocra,{suite}-T1M\n")
+    code, out, _ = await strongroom("otp-tokens", "import", str(file), "--issuer", issuer)
+    assert code == REFUSED
+    assert f"row 3, serial 'O-2': The suite {suite}-T1M has both a counter and the time in its codes" in out
+    house = await build(load_settings(os.environ))
+    try:
+        enrolment = Enrolment(Secret(pan), "2347011998877", {}, approved=True)
+        await house.cardholders.enrol(issuer, "operator:test", enrolment)
+    finally:
+        await house.close()
+    desk = partial(strongroom, "otp-tokens")
+    await desk("assign", "O-1", "--issuer", issuer, typed=f"{pan}\n")
+    code, out, _ = await desk("activate", "O-1", "--issuer", issuer)
+    assert field(out, "kind") == suite
+    two = [str(oath.str2ocrasuite(suite)(seed, C=counter, Q="12345678")) for counter in (70, 71)]
+    code, _, err = await desk("resynchronise", "O-1", *two, "--issuer", issuer)
+    assert (code, err) == (REFUSED, "strongroom: O-1: --question is what was typed into an OCRA device, and into no other\n")
+    code, out, _ = await desk("resynchronise", "O-1", *two, "--question", "12345678", "--issuer", issuer)
+    assert (code, out) == (0, "O-1 is in step again.\n")
 
 
 async def test_an_encrypted_file_asks_for_its_passphrase(strongroom: Command, tmp_path: Path):

@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import oath
 import pytest
 
 from strongroom.access.model import SCOPES_OF, Scope, TenantKind
@@ -46,13 +47,17 @@ class Desk:
         await self.call("POST", f"/{serial}/activate")
 
     async def begin(self) -> str:
+        return (await self.begin_asked())[0]
+
+    async def begin_asked(self) -> tuple[str, str]:
+        """Begin a purchase; return it and the question for a device that signs."""
         purchase = {
             "cardPan": self.pan, "amount": "1500.00", "currency": "NGN", "merchantName": "Book Shop",
             "transactionRef": secrets.token_hex(8),
         }  # fmt: skip
         answer = await self.shop.post(AUTHENTICATIONS, json=purchase)
         assert (answer.status_code, answer.json()["tokenType"]) == (201, 1), answer.text
-        return str(answer.json()["authenticationId"])
+        return str(answer.json()["authenticationId"]), str(answer.json()["question"])
 
     async def type(self, purchase: str, code: str) -> str:
         return str((await self.shop.post(f"{AUTHENTICATIONS}/{purchase}/verify", json={"otp": code})).json()["status"])
@@ -136,6 +141,46 @@ async def test_a_device_with_a_clock_that_runs_ahead_is_found_again(desk: Desk, 
     assert (await desk.call("POST", f"/{serial}/resynchronise", body=in_a_row))["code"] == "90000"
     assert await desk.buy(shown(660)) == "authenticated"
     assert await desk.buy(shown(660)) == "rejected", "a code counts once"
+
+
+async def test_a_device_that_signs_confirms_a_purchase_and_is_found_again_by_two_codes_for_one_question(
+    desk: Desk, serial: str
+) -> None:
+    suite = "OCRA-1:HOTP-SHA512-8:C-QN08"
+
+    def signed(question: str, times: int) -> str:
+        return str(oath.str2ocrasuite(suite)(bytes.fromhex(SEED), C=times, Q=question))
+
+    await desk.give(serial, kind="ocra", suite=suite)
+    shown = await desk.call("GET", f"/{serial}")
+    told = [shown[name] for name in ("kind", "suite", "algorithm", "digits", "periodSeconds")]
+    assert told == ["ocra", suite, "sha512", 8, None]
+    for times, status in ((0, "authenticated"), (50, "rejected")):
+        purchase, question = await desk.begin_asked()
+        assert await desk.type(purchase, signed(question, times)) == status
+    two = {"first": signed("24682468", 50), "second": signed("24682468", 51), "question": "24682468"}
+    unasked = {name: two[name] for name in ("first", "second")}
+    assert (await desk.call("POST", f"/{serial}/resynchronise", 422, unasked))["errors"][0]["pointer"] == "/question"
+    assert (await desk.call("POST", f"/{serial}/resynchronise", body={**two, "question": "13571357"}))["code"] == "80001"
+    assert (await desk.call("POST", f"/{serial}/resynchronise", body=two))["code"] == "90000"
+    purchase, question = await desk.begin_asked()
+    assert await desk.type(purchase, signed(question, 52)) == "authenticated"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"kind": "ocra"}, "/suite"),
+        ({"kind": "ocra", "suite": "OCRA-1:HOTP-SHA1-6:QN08-PSHA1"}, "has the cardholder's PIN in its codes"),
+        ({"kind": "ocra", "suite": "OCRA-2:HOTP-SHA1-6:QN08"}, "/suite"),
+        ({"kind": "ocra", "suite": "OCRA-1:HOTP-SHA1-6:QN08", "digits": 8}, "/digits"),
+        ({"kind": "hotp", "suite": "OCRA-1:HOTP-SHA1-6:QN08"}, "/suite"),
+    ],
+)
+async def test_a_suite_that_no_token_may_have_is_refused_with_the_reason(desk: Desk, serial: str, body: Any, said: str) -> None:
+    refusal = await desk.call("POST", "", 422, {"serial": serial, "seed": SEED} | body)
+    assert said in str(refusal)
+    assert SEED not in str(refusal)
 
 
 async def test_a_token_is_nobodys_then_somebodys_then_blocked(desk: Desk, serial: str) -> None:

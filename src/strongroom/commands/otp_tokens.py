@@ -107,6 +107,7 @@ async def resynchronise(
     second: Annotated[str, Parameter(help="The very next code")],
     *,
     issuer: Issuer,
+    question: Annotated[str | None, Parameter(help="What was typed into an OCRA device, both times the same digits")] = None,
 ) -> None:
     """Find a device that counted or drifted away. A wrong pair counts as a wrong code."""
     async with open_desk() as desk:
@@ -114,8 +115,12 @@ async def resynchronise(
         token = await _tokens(desk).get(issuer_id, serial)
         if token.cardholder_id is None:
             raise Failed(f"{serial} is nobody's")
+        if not token.is_asked_by(question):
+            raise Failed(f"{serial}: --question is what was typed into an OCRA device, and into no other")
         judging = Verification(desk.db, desk.vault, _cardholders(desk))
-        judged = await judging.resynchronise(issuer_id, operator(), token.cardholder_id, first, second, serial=serial)
+        judged = await judging.resynchronise(
+            issuer_id, operator(), token.cardholder_id, first, second, serial=serial, question=question
+        )
     match judged:
         case CodeAccepted():
             say(f"{serial} is in step again.")
@@ -164,7 +169,7 @@ def _say(token: Token) -> None:
         {
             "serial": token.serial,
             "state": token.state,
-            "kind": f"{token.kind} {token.algorithm}, {token.digits} digits",
+            "kind": token.suite.text if token.suite else f"{token.kind} {token.algorithm}, {token.digits} digits",
             "cardholder": token.cardholder_id or "(nobody)",
             "failures": token.failures,
             "locked until": show_time(token.locked_until) or "(not locked)",

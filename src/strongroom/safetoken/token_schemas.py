@@ -10,8 +10,20 @@ from msgspec import Meta
 
 from strongroom.kit.body import Shape
 from strongroom.safetoken.purchase_schemas import CardPan, Otp
+from strongroom.sca.devices.suites import SUITE_MAX
 
 Serial = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}\Z", description="The number printed on the device")]
+
+Hashing = Annotated[
+    str, Meta(pattern=r"^sha(1|256|512)\Z", description="sha1 (the usual one), sha256 or sha512; for ocra the suite says it")
+]
+Digits = Annotated[int, Meta(ge=6, le=8, description="6 where it is left out; for ocra the suite says it")]
+SuiteText = Annotated[
+    str, Meta(min_length=1, max_length=SUITE_MAX, description="For ocra only (RFC 6287)", examples=["OCRA-1:HOTP-SHA256-8:C-QN08"])
+]
+Question = Annotated[
+    str, Meta(pattern=r"^[0-9]{8,16}\Z", description="For an ocra token: the digits that were typed into it, both times the same")
+]
 
 
 class NewTokenIn(Shape, frozen=True, kw_only=True):
@@ -19,11 +31,12 @@ class NewTokenIn(Shape, frozen=True, kw_only=True):
 
     serial: Serial
     seed: Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}){16,128}\Z", description="Hex, 16 to 128 bytes; never shown again")]
-    kind: Annotated[str, Meta(pattern=r"^(hotp|totp)\Z", description="hotp or totp")] = "hotp"
-    algorithm: Annotated[str, Meta(pattern=r"^sha(1|256|512)\Z", description="sha1, sha256 or sha512")] = "sha1"
-    digits: Annotated[int, Meta(ge=6, le=8)] = 6
+    kind: Annotated[str, Meta(pattern=r"^(hotp|totp|ocra)\Z", description="hotp, totp or ocra")] = "hotp"
+    algorithm: Hashing | None = None
+    digits: Digits | None = None
     period_seconds: Annotated[int | None, Meta(description="30 or 60, for totp only")] = None
-    counter: Annotated[int, Meta(ge=0, le=2**53, description="The next counter of an hotp token")] = 0
+    counter: Annotated[int, Meta(ge=0, le=2**53, description="The next counter of a token that counts")] = 0
+    suite: SuiteText | None = None
 
 
 class AssignIn(Shape, frozen=True, kw_only=True):
@@ -43,6 +56,7 @@ class ResynchroniseIn(Shape, frozen=True, kw_only=True):
 
     first: Otp
     second: Otp
+    question: Question | None = None
 
 
 class TokenOut(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -54,6 +68,7 @@ class TokenOut(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     algorithm: str
     digits: int
     period_seconds: int | None
+    suite: Annotated[str | None, Meta(description="Of an ocra token")]
     cardholder_id: str | None
     failures: Annotated[int, Meta(description="Wrong codes in a row; the fifth locks")]
     locked_until: datetime | None

@@ -46,6 +46,7 @@ from strongroom.sca.devices.errors import NoSuchCardholder, NoSuchToken, TokenHe
 from strongroom.sca.devices.model import Algorithm, CodeAccepted, Kind, NewToken, Reason, Refused, Token, Verified
 from strongroom.sca.devices.otp_tokens import OtpTokens
 from strongroom.sca.devices.states import TokenState
+from strongroom.sca.devices.suites import NoSuchSuite
 from strongroom.sca.devices.verification import Verification
 from strongroom.sca.model import Locked
 
@@ -109,11 +110,7 @@ async def list_tokens(request: _Request, limit: Limit = 25, after: After = None,
 @post(ADDRESS, opt=_CHANGES, exception_handlers=_ERRORS)
 async def import_token(request: _Request, body: RawBody) -> Response[bytes]:
     """Take one token into the stock."""
-    asked = _NEW.read(body)
-    new = NewToken(
-        asked.serial, Secret(asked.seed), Kind(asked.kind), Algorithm(asked.algorithm), asked.digits, asked.period_seconds,
-        asked.counter,
-    )  # fmt: skip
+    new = _token(_NEW.read(body))
     return _shown(await _api(request).tokens.import_one(_issuer(request), _actor(request), new), status_code=201)
 
 
@@ -177,10 +174,14 @@ async def replace_token(request: _Request, serial: FromPath[str], body: RawBody)
 async def resynchronise_token(request: _Request, serial: FromPath[str], body: RawBody) -> Response[bytes]:
     """Find a device that counted or drifted away by two codes it showed in a row. A wrong pair counts as a wrong code."""
     typed, api, issuer_id = _RESYNCHRONISE.read(body), _api(request), _issuer(request)
-    holder = (await api.tokens.get(issuer_id, serial)).cardholder_id
-    if holder is None:
+    token = await api.tokens.get(issuer_id, serial)
+    if token.cardholder_id is None:
         return _answer(shape_judged(Refused(Reason.NO_USER)))
-    judged = await api.verification.resynchronise(issuer_id, _actor(request), holder, typed.first, typed.second, serial=serial)
+    if not token.is_asked_by(typed.question):
+        raise Invalid(errors=(FieldError("/question", "is what was typed into an ocra token, and into no other"),))
+    judged = await api.verification.resynchronise(
+        issuer_id, _actor(request), token.cardholder_id, typed.first, typed.second, serial=serial, question=typed.question
+    )
     return _answer(shape_judged(judged))
 
 
@@ -202,6 +203,7 @@ def shape_token(token: Token) -> TokenOut:
         algorithm=token.algorithm,
         digits=token.digits,
         period_seconds=token.period_seconds,
+        suite=token.suite.text if token.suite else None,
         cardholder_id=token.cardholder_id,
         failures=token.failures,
         locked_until=token.locked_until,
@@ -227,6 +229,27 @@ def shape_judged(judged: Verified) -> ResynchronisedOut:
             return ResynchronisedOut(
                 code=AUTHENTICATION_FAILURE.number, description=AUTHENTICATION_FAILURE.text, attempts_left=judged.attempts_left
             )
+
+
+def _token(asked: NewTokenIn) -> NewToken:
+    """Return the token asked for. Raise Invalid for a suite that is none, or that something else in the token contradicts."""
+    seed, kind = Secret(asked.seed), Kind(asked.kind)
+    if kind is not Kind.OCRA:
+        if asked.suite is not None:
+            raise Invalid(errors=(FieldError("/suite", "is of an ocra token only"),))
+        hashed = Algorithm(asked.algorithm or Algorithm.SHA1)
+        return NewToken(asked.serial, seed, kind, hashed, asked.digits or 6, asked.period_seconds, asked.counter)
+    try:
+        new = NewToken.of_suite(asked.serial, seed, asked.suite or "", asked.counter)
+    except NoSuchSuite as error:
+        raise Invalid(errors=(FieldError("/suite", str(error)),)) from None
+    for name, said, meant in (
+        ("algorithm", asked.algorithm, new.algorithm), ("digits", asked.digits, new.digits),
+        ("periodSeconds", asked.period_seconds, new.period_seconds),
+    ):  # fmt: skip
+        if said not in (None, meant):
+            raise Invalid(errors=(FieldError(f"/{name}", "is not what the suite says"),))
+    return new
 
 
 async def _do(request: _Request, serial: str, move: Callable[[str, str, str], Awaitable[Token]]) -> Response[bytes]:

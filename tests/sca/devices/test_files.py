@@ -112,8 +112,11 @@ def written(folder: Path, protect: Any, **key: Any) -> bytes:
     made = PSKC()
     for number in range(3):
         made.add_key(
-            id=str(number), serial=f"A-{number}", secret=SEED, manufacturer="M", response_length=6,
-            **({"algorithm": "urn:ietf:params:xml:ns:keyprov:pskc:hotp", "counter": number, "response_encoding": "DECIMAL"} | key),
+            id=str(number), serial=f"A-{number}", secret=SEED, manufacturer="M",
+            **(
+                {"algorithm": "urn:ietf:params:xml:ns:keyprov:pskc:hotp", "counter": number, "response_encoding": "DECIMAL"}
+                | {"response_length": 6} | key
+            ),
         )  # fmt: skip
     protect(made)
     file = folder / "tokens.pskcxml"
@@ -146,6 +149,55 @@ def test_foreign_totp_files_are_read(tmp_path: Path) -> None:
     }
     read = tokens(pskc(written(tmp_path, lambda _: None, **kind)))
     assert {(one.kind, one.period_seconds, one.algorithm) for one in read} == {(Kind.TOTP, 60, Algorithm.SHA256)}
+
+
+SUITE = "OCRA-1:HOTP-SHA512-8:C-QN08"
+
+
+def test_foreign_ocra_files_are_read(tmp_path: Path) -> None:
+    kind = {
+        "algorithm": "urn:ietf:params:xml:ns:keyprov:pskc:ocra", "algorithm_suite": SUITE, "response_length": 8,
+        "challenge_encoding": "DECIMAL", "challenge_min_length": 8, "challenge_max_length": 8,
+    }  # fmt: skip
+    read = tokens(pskc(written(tmp_path, lambda made: made.encryption.setup_preshared_key(key=SHARED_KEY), **kind), key=SHARED_KEY))
+    assert [(one.serial, one.kind, one.counter) for one in read] == [(f"A-{number}", Kind.OCRA, number) for number in range(3)]
+    assert {(one.suite and one.suite.text, one.algorithm, one.digits, one.period_seconds) for one in read} == {
+        (SUITE, Algorithm.SHA512, 8, None)
+    }
+    assert {bytes.fromhex(one.seed.reveal()) for one in read} == {SEED}
+
+
+def ocra(suite: str, more: str = "", digits: str = "8") -> bytes:
+    return container(package(PLAIN, kind="ocra", more=f"<Suite>{suite}</Suite>{more}", digits=digits))
+
+
+def test_a_suite_in_the_algorithms_name_is_read_too() -> None:
+    for separator in ":#":
+        named = package(PLAIN).replace(":pskc:hotp", f":pskc{separator}{SUITE}")
+        [one] = tokens(pskc(container(named)))
+        assert (one.kind, one.suite and one.suite.text) == (Kind.OCRA, SUITE)
+
+
+def test_an_ocra_token_without_a_counter_in_its_suite_starts_from_nothing_and_has_the_suites_period() -> None:
+    text = ocra("OCRA-1:HOTP-SHA1-8:QN08-T2M").replace(b"<Counter><PlainValue>0<", b"<Counter><PlainValue>77<")
+    [one] = tokens(pskc(text))
+    assert (one.counter, one.period_seconds) == (0, 120)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (ocra("OCRA-1:HOTP-SHA3-8:QN08"), "the suite is not written as"),
+        (container(package(PLAIN, kind="ocra")), "the suite is not written as"),
+        (ocra(SUITE, digits="6"), "codes of another length"),
+        (ocra(SUITE, '<ChallengeFormat Min="4" Max="6" Encoding="DECIMAL"/>'), "questions of another length"),
+        (ocra(SUITE, '<ChallengeFormat Min="8" Max="8" Encoding="DECIMAL" CheckDigits="true"/>'), "a check digit"),
+    ],
+)
+def test_an_ocra_token_that_contradicts_itself_is_named(text: bytes, said: str) -> None:
+    [fault] = pskc(text)
+    assert isinstance(fault, RowFault)
+    assert said in fault.what
 
 
 # What means harm, or is broken.
@@ -189,7 +241,7 @@ def test_a_hostile_or_broken_file_ends_with_a_sentence(text: bytes, said: str) -
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ((":hotp", ":pin"), "hotp and totp are taken"),
+        ((":hotp", ":pin"), "hotp, totp and ocra are taken"),
         (("DECIMAL", "HEXADECIMAL"), "not digits"),
         (("MTIz", "!!!!"), "not base64"),
         ((PLAIN, ""), "no seed"),
@@ -242,11 +294,41 @@ def test_csv_with_names_is_read_in_any_order() -> None:
     assert (one.serial, one.algorithm, one.kind, one.period_seconds) == ("A-1", Algorithm.SHA256, Kind.TOTP, 30)
 
 
+def test_csv_with_suites_is_read_and_the_rest_is_the_suites() -> None:
+    counting, clocked = tokens(
+        csv(
+            "serial,seed,kind,suite,counter,digits\n"
+            f"A-1,{SEED.hex()},OCRA,{SUITE},17,8\nA-2,{SEED.hex()},ocra,OCRA-1:HOTP-SHA1-6:QN10-T1M,,\n"
+        )
+    )
+    assert (counting.kind, counting.algorithm, counting.digits, counting.counter) == (Kind.OCRA, Algorithm.SHA512, 8, 17)
+    assert (clocked.algorithm, clocked.digits, clocked.period_seconds) == (Algorithm.SHA1, 6, 60)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (",ocra,", "suite: is not written as"),
+        (f",hotp,{SUITE}", "only an OCRA token"),
+        (f"sha1,ocra,{SUITE}", "algorithm: is not what the suite says"),
+        (f",ocra,{SUITE},6", "digits: is not what the suite says"),
+        (f",ocra,{SUITE},,60", "period_seconds: is not what the suite says"),
+        (f",ocra,{SUITE},,,minus", "counter: is a whole number"),
+    ],
+)
+def test_a_row_that_contradicts_its_suite_is_named(row: str, said: str) -> None:
+    [fault] = csv(f"serial,seed,algorithm,kind,suite,digits,period_seconds,counter\nA-1,{SEED.hex()},{row}")
+    assert isinstance(fault, RowFault)
+    assert said in fault.what
+    assert SEED.hex() not in fault.what
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [
         ("A-1,00,pigeon,6,0", "kind: is one of"),
         ("A-1,00,hotp,six,0", "digits: is a whole number"),
+        ("A-1,00,ocra,6,0", "suite: is not written as"),
         ("A-1,00,hotp,6,0,extra", "more cells than"),
         ("A-1,00,hotp,6,-1", "period_or_counter"),
     ],

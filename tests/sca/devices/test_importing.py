@@ -88,6 +88,16 @@ async def test_rows_that_cannot_be_tokens_are_named_and_the_others_taken(stock: 
     assert "ff" * 20 not in str(done.faults)
 
 
+async def test_signing_devices_are_taken_with_their_suites_and_one_that_no_code_could_be_judged_of_is_named(stock: Stock) -> None:
+    good, bad = (f"OCRA-1:HOTP-SHA1-6:{inputs}" for inputs in ("QN08", "QN08-S064"))
+    given = [(row, NewToken.of_suite(f"O-{row}", Secret(SEED), suite)) for row, suite in ((1, good), (2, bad))]
+    done = await stock.take([*given, (3, NewToken("H-3", Secret(SEED)))])
+    assert (done.added, [fault.row for fault in done.faults]) == (2, [2])
+    assert "session data" in done.faults[0].what
+    found = await stock.owner.fetch("SELECT serial, kind, suite FROM otp_tokens ORDER BY serial")
+    assert [tuple(row) for row in found] == [("H-3", "hotp", None), ("O-1", "ocra", good)]
+
+
 async def test_the_same_file_by_four_at_once_is_taken_once(stock: Stock) -> None:
     done = await asyncio.gather(*(stock.take(rows(200)) for _ in range(4)))
     assert sum(one.added for one in done) == 200

@@ -1,8 +1,9 @@
 """Tokens in a CSV file: with a line of names, or in the order that token makers and OTP servers share.
 
-With names, in any order: `serial`, `seed` (hex), and where they differ from the usual `kind` (hotp, totp), `algorithm` (sha1,
-sha256, sha512), `digits` (6 to 8), `period_seconds`, `counter`. Without: serial, seed, kind, digits, and the period of a TOTP or
-the counter of an HOTP token. Empty lines and those that begin with # are left out.
+With names, in any order: `serial`, `seed` (hex), and where they differ from the usual `kind` (hotp, totp, ocra), `algorithm`
+(sha1, sha256, sha512), `digits` (6 to 8), `period_seconds`, `counter`, `suite`. Without: serial, seed, kind, digits, and the period
+of a TOTP or the counter of an HOTP token. An OCRA token has a suite, which says all but the counter: what else its row says must
+agree. Empty lines and those that begin with # are left out.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import TypeVar
 
 from strongroom.kit.crypto import Secret
 from strongroom.sca.devices.model import Algorithm, FileFault, Kind, NewToken, Read, RowFault
+from strongroom.sca.devices.suites import NoSuchSuite
 
 E = TypeVar("E", bound=StrEnum)
 
-COLUMNS = ("serial", "seed", "kind", "algorithm", "digits", "period_seconds", "counter")
+COLUMNS = ("serial", "seed", "kind", "algorithm", "digits", "period_seconds", "counter", "suite")
 _POSITIONS = ("serial", "seed", "kind", "digits", "period_or_counter")
 _LINE_MAX = 2_000
 _USUAL_PERIOD = 30
@@ -76,6 +78,10 @@ class _Wrong(ValueError):
 
 def _made(number: int, cells: Mapping[str, str]) -> Read:
     kind = _one_of(Kind, "kind", cells.get("kind") or Kind.HOTP)
+    if kind is Kind.OCRA:
+        return number, _made_by_suite(cells)
+    if cells.get("suite"):
+        raise _Wrong("suite: only an OCRA token has one")
     both = cells.get("period_or_counter", "")
     period = cells.get("period_seconds") or (both if kind is Kind.TOTP else "") or (str(_USUAL_PERIOD) if kind is Kind.TOTP else "")
     counter = cells.get("counter") or (both if kind is Kind.HOTP else "") or "0"
@@ -89,6 +95,23 @@ def _made(number: int, cells: Mapping[str, str]) -> Read:
         _number("counter", counter),
     )
     return number, new
+
+
+def _made_by_suite(cells: Mapping[str, str]) -> NewToken:
+    counter = cells.get("counter") or cells.get("period_or_counter") or "0"
+    try:
+        new = NewToken.of_suite(
+            cells.get("serial", ""), Secret(cells.get("seed", "")), cells.get("suite", ""), _number("counter", counter)
+        )
+    except NoSuchSuite as error:
+        raise _Wrong(f"suite: {error}") from None
+    if (said := cells.get("algorithm")) and _one_of(Algorithm, "algorithm", said) is not new.algorithm:
+        raise _Wrong("algorithm: is not what the suite says")
+    if (said := cells.get("digits")) and _number("digits", said) != new.digits:
+        raise _Wrong("digits: is not what the suite says")
+    if (said := cells.get("period_seconds")) and _number("period_seconds", said) != new.period_seconds:
+        raise _Wrong("period_seconds: is not what the suite says")
+    return new
 
 
 def _one_of(kind: type[E], column: str, text: str) -> E:

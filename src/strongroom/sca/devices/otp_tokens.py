@@ -30,6 +30,7 @@ from strongroom.sca.devices.errors import (
 )
 from strongroom.sca.devices.model import SEED_BYTES_MAX, SEED_BYTES_MIN, Kind, NewToken, Token, TokenTag
 from strongroom.sca.devices.states import TOKEN, TokenEvent, TokenState
+from strongroom.sca.devices.suites import find_refusal
 
 LIST_MAX = 200
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
@@ -214,9 +215,21 @@ def check_new(new: NewToken) -> None:
         raise TokenInvalid(f"A seed is {SEED_BYTES_MIN} to {SEED_BYTES_MAX} bytes in hexadecimal")
     if new.serial.lower() == seed.lower():  # columns in the wrong order would show every seed
         raise TokenInvalid("A serial is the number on the device and never its seed")
+    if new.suite is not None or new.kind is Kind.OCRA:
+        _check_suite(new)
+    elif new.period_seconds not in ((30, 60) if new.kind is Kind.TOTP else (None,)):
+        raise TokenInvalid("A TOTP token has a period of 30 or 60 seconds, an HOTP token has none")
     if not 6 <= new.digits <= 8:  # noqa: PLR2004  # the contract's own numbers
         raise TokenInvalid("A code has 6, 7 or 8 digits")
-    if new.period_seconds not in ((30, 60) if new.kind is Kind.TOTP else (None,)):
-        raise TokenInvalid("A TOTP token has a period of 30 or 60 seconds, an HOTP token has none")
     if not 0 <= new.counter < 2**62:
         raise TokenInvalid("A counter is a whole number from 0")
+
+
+def _check_suite(new: NewToken) -> None:
+    """Raise TokenInvalid for a suite whose codes cannot be judged here, and for one that the rest of the token contradicts."""
+    if new.suite is None or new.kind is not Kind.OCRA:
+        raise TokenInvalid("An OCRA token has a suite, and no other token has one")
+    if reason := find_refusal(new.suite):
+        raise TokenInvalid(f"The suite {new.suite.text} {reason}")
+    if (new.algorithm, new.digits, new.period_seconds) != (new.suite.hash, new.suite.digits, new.suite.step_seconds):
+        raise TokenInvalid("The hash, digits and period of an OCRA token are those of its suite")

@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pyexpat import ExpatError, ParserCreate
 from typing import Any, Final, NoReturn
 
 from strongroom.kit.crypto import Secret
 from strongroom.sca.devices.model import Algorithm, FileFault, Kind, NewToken, Read, RowFault
 from strongroom.sca.devices.pskc_crypto import Derivation, NotProtected, Opener, Sealed, derive, make_opener
+from strongroom.sca.devices.suites import NoSuchSuite
 
 _DEPTH_MAX: Final = 16
 _ELEMENTS_MAX: Final = 200  # in one key package, or in the file's head
@@ -23,6 +24,7 @@ _TEXT_MAX: Final = 16_384
 _SEPARATOR: Final = " "
 _PACKAGE: Final = "KeyPackage"
 _USUAL_PERIOD: Final = 30
+_SUITE: Final = "OCRA-1:"
 
 
 @dataclass(slots=True)
@@ -173,10 +175,11 @@ def _read(row: int, package: Node, opener: Opener | None) -> Read:
     serial = package.said("DeviceInfo", "SerialNo") or (_key(package).attributes.get("Id", "") if package.find("Key") else "")
     try:
         return row, _token(serial, _key(package), opener)
-    except (NotProtected, _Wrong) as error:
-        said = f"the seed {error}" if isinstance(error, NotProtected) else str(error)
-        return RowFault(row, serial, said)
-    except FileFault as error:
+    except NotProtected as error:
+        return RowFault(row, serial, f"the seed {error}")
+    except NoSuchSuite as error:
+        return RowFault(row, serial, f"the suite {error}")
+    except (FileFault, _Wrong) as error:
         return RowFault(row, serial, str(error))
 
 
@@ -192,19 +195,39 @@ def _key(package: Node) -> Node:
 
 
 def _token(serial: str, key: Node, opener: Opener | None) -> NewToken:
-    named = key.attributes.get("Algorithm", "").lower()
-    kind = next((one for one in Kind if named.endswith(one)), None)
+    named, suite = key.attributes.get("Algorithm", ""), key.said("AlgorithmParameters", "Suite")
+    if _SUITE in named:  # the algorithm profiles once drafted beside the standard put the suite into the algorithm's name
+        named, suite = Kind.OCRA, named[named.index(_SUITE) :]
+    kind = next((one for one in Kind if named.lower().endswith(one)), None)
     if kind is None:
-        raise _Wrong(f"is a key for {named or 'nothing'!r}; hotp and totp are taken")
-    seed = _value(key.find("Data", "Secret"), opener)
+        raise _Wrong(f"is a key for {named.lower() or 'nothing'!r}; hotp, totp and ocra are taken")
+    seed = Secret(_value(key.find("Data", "Secret"), opener).hex())
     format_ = key.find("AlgorithmParameters", "ResponseFormat")
-    digits = format_.attributes.get("Length", "6") if format_ else "6"
     if format_ and format_.attributes.get("Encoding", "DECIMAL") != "DECIMAL":
         raise _Wrong("shows codes that are not digits")
+    digits = format_.attributes.get("Length") if format_ else None
+    counter = _number(key.find("Data", "Counter"), opener, 0) if kind is not Kind.TOTP else 0
+    if kind is Kind.OCRA:
+        return _agreeing(NewToken.of_suite(serial, seed, suite, counter), digits, key)
     period = _number(key.find("Data", "TimeInterval"), opener, _USUAL_PERIOD) if kind is Kind.TOTP else None
-    counter = _number(key.find("Data", "Counter"), opener, 0) if kind is Kind.HOTP else 0
-    algorithm = _algorithm(key.said("AlgorithmParameters", "Suite"))
-    return NewToken(serial, Secret(seed.hex()), kind, algorithm, _whole(digits), period, counter)
+    return NewToken(serial, seed, kind, _algorithm(suite), _whole(digits or "6"), period, counter)
+
+
+def _agreeing(new: NewToken, digits: str | None, key: Node) -> NewToken:
+    """Return an OCRA token whose formats are those of its suite; a counter counts only where the suite has one."""
+    asked = key.find("AlgorithmParameters", "ChallengeFormat")
+    if digits and _whole(digits) != new.digits:
+        raise _Wrong("shows codes of another length than its suite says")
+    if asked and new.suite and not _lets_in(asked, new.suite.question_length):
+        raise _Wrong("takes questions of another length than its suite says")
+    if asked and asked.attributes.get("CheckDigits", "false") not in {"false", "0"}:
+        raise _Wrong("takes only questions that end in a check digit, which no question here does")
+    return new if new.suite and new.suite.counts else replace(new, counter=0)
+
+
+def _lets_in(asked: Node, length: int) -> bool:
+    shortest, longest = (asked.attributes.get(name, str(length)) for name in ("Min", "Max"))
+    return _whole(shortest) <= length <= _whole(longest)
 
 
 def _algorithm(suite: str) -> Algorithm:

@@ -7,20 +7,22 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from strongroom.kit.db import Tx
-from strongroom.sca.devices.model import Algorithm, Kind, NewToken, Token
+from strongroom.sca.devices.model import ANSWERED_KEPT, ASKED_SECONDS, Algorithm, Kind, NewToken, Token
 from strongroom.sca.devices.states import TokenState
+from strongroom.sca.devices.suites import read_suite
 from strongroom.sca.model import FIRST_LOCK_SECONDS, MAX_ATTEMPTS, MAX_LOCK_SECONDS
 
-_COLUMNS = """issuer_id, id, serial, state, kind, algorithm, digits, period_seconds, cardholder_id, failures,
+_COLUMNS = """issuer_id, id, serial, state, kind, algorithm, digits, period_seconds, suite, cardholder_id, failures,
               CASE WHEN state = 'locked' THEN locked_until END AS locked_until, unblock_asked_by, unblock_asked_at, created_at"""
 
 
 async def add(tx: Tx, issuer_id: str, token_id: str, new: NewToken, seed_sealed: bytes) -> bool:
     """Insert a token; False when the issuer has its serial."""
     tag = await tx.execute(
-        """INSERT INTO otp_tokens (issuer_id, id, serial, kind, algorithm, digits, period_seconds, seed_sealed, counter)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (issuer_id, serial) DO NOTHING""",
+        """INSERT INTO otp_tokens (issuer_id, id, serial, kind, algorithm, digits, period_seconds, seed_sealed, counter, suite)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (issuer_id, serial) DO NOTHING""",
         issuer_id, token_id, new.serial, new.kind, new.algorithm, new.digits, new.period_seconds, seed_sealed, new.counter,
+        new.suite.text if new.suite else None,
     )  # fmt: skip
     return tag == "INSERT 0 1"
 
@@ -38,10 +40,11 @@ async def add_many(tx: Tx, issuer_id: str, rows: list[NewRow], *, actor: str, ta
     """Insert tokens with an audit entry each, by one statement; return the serials that the issuer did not have."""
     found = await tx.fetch(
         """WITH given AS (
-               SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::int[], $8::bytea[], $9::bigint[])
-               AS g (id, serial, kind, algorithm, digits, period_seconds, seed_sealed, counter)
+               SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::int[], $8::bytea[], $9::bigint[],
+                                    $12::text[])
+               AS g (id, serial, kind, algorithm, digits, period_seconds, seed_sealed, counter, suite)
            ), added AS (
-               INSERT INTO otp_tokens (issuer_id, id, serial, kind, algorithm, digits, period_seconds, seed_sealed, counter)
+               INSERT INTO otp_tokens (issuer_id, id, serial, kind, algorithm, digits, period_seconds, seed_sealed, counter, suite)
                SELECT $1, given.* FROM given ORDER BY serial ON CONFLICT (issuer_id, serial) DO NOTHING RETURNING id, serial
            ), recorded AS (
                INSERT INTO audit_entries (tenant_id, actor, tag, subject, detail) SELECT $1, $10, $11, id, '{}' FROM added
@@ -51,7 +54,7 @@ async def add_many(tx: Tx, issuer_id: str, rows: list[NewRow], *, actor: str, ta
         [row.id for row in rows], [row.new.serial for row in rows], [row.new.kind for row in rows],
         [row.new.algorithm for row in rows], [row.new.digits for row in rows], [row.new.period_seconds for row in rows],
         [row.seed_sealed for row in rows], [row.new.counter for row in rows],
-        actor, tag,
+        actor, tag, [row.new.suite.text if row.new.suite else None for row in rows],
     )  # fmt: skip
     return {row["serial"] for row in found}
 
@@ -113,6 +116,15 @@ async def is_lock_over(tx: Tx, issuer_id: str, token_id: str) -> bool:
     return row is not None
 
 
+async def ask(tx: Tx, issuer_id: str, token_id: str, question: str) -> None:
+    """Note which question a token was asked; the one before may be answered no more."""
+    await tx.execute(
+        """UPDATE otp_tokens SET question = $3, question_asked_at = app_now(), changed_at = app_now()
+           WHERE issuer_id = $1 AND id = $2""",
+        issuer_id, token_id, question,
+    )  # fmt: skip
+
+
 async def charge(tx: Tx, issuer_id: str, token_id: str, cardholder_id: str) -> asyncpg.Record | None:
     """Pay for one try at an active token of this cardholder; None when it is not active or not theirs.
 
@@ -128,9 +140,10 @@ async def charge(tx: Tx, issuer_id: str, token_id: str, cardholder_id: str) -> a
         WHERE issuer_id = $1 AND id = $2 AND cardholder_id = $3 AND state = 'active' AND failures < $4
         RETURNING seed_sealed, counter, drift_steps, charges, $4 - failures AS attempts_left,
                   floor(extract(epoch FROM app_now()))::bigint AS now_seconds,
-                  ceil(extract(epoch FROM locked_until - app_now()))::int AS lock_seconds
+                  ceil(extract(epoch FROM locked_until - app_now()))::int AS lock_seconds, answered_hashes,
+                  CASE WHEN question_asked_at > app_now() - make_interval(secs => $7) THEN question END AS question
         """,
-        issuer_id, token_id, cardholder_id, MAX_ATTEMPTS, float(FIRST_LOCK_SECONDS), float(MAX_LOCK_SECONDS),
+        issuer_id, token_id, cardholder_id, MAX_ATTEMPTS, float(FIRST_LOCK_SECONDS), float(MAX_LOCK_SECONDS), float(ASKED_SECONDS),
     )  # fmt: skip
 
 
@@ -144,28 +157,32 @@ async def accept(
     next_counter: int,
     drift_steps: int,
     charge_number: int,
+    question_hash: bytes | None,
 ) -> TokenState | None:
-    """Move the counter past a matched code and forgive the failures; return the state the token is in.
+    """Move the counter past a matched code, remember its question and forgive the failures; return the state the token is in.
 
-    None when another used the code first, or when a lock stands that another try set.
+    None when another used the code or answered the question first, or when a lock stands that another try set.
     """
     state: str | None = await tx.fetchval(
         """
         UPDATE otp_tokens SET counter = $5, drift_steps = $6, failures = 0, lock_level = 0, locked_until = NULL, locked_by = NULL,
-            changed_at = app_now()
+            changed_at = app_now(),
+            answered_hashes = CASE WHEN $8::bytea IS NULL THEN answered_hashes ELSE ($8::bytea || answered_hashes)[1:$9] END
         WHERE issuer_id = $1 AND id = $2 AND cardholder_id = $3 AND counter <= $4
+          AND ($8::bytea IS NULL OR $8 <> ALL(answered_hashes))
           AND (state = 'active' OR (state = 'locked' AND locked_by = $7))
         RETURNING state
         """,
-        issuer_id, token_id, cardholder_id, counter, next_counter, drift_steps, charge_number,
+        issuer_id, token_id, cardholder_id, counter, next_counter, drift_steps, charge_number, question_hash, ANSWERED_KEPT,
     )  # fmt: skip
     return TokenState(state) if state else None
 
 
-async def is_past(tx: Tx, issuer_id: str, token_id: str, counter: int) -> bool:
-    """True when a counter's code, or a later one, has been accepted."""
-    query = "SELECT counter > $3 FROM otp_tokens WHERE issuer_id = $1 AND id = $2"
-    return bool(await tx.fetchval(query, issuer_id, token_id, counter))
+async def is_past(tx: Tx, issuer_id: str, token_id: str, counter: int, question_hash: bytes | None) -> bool:
+    """True when a counter's code, or a later one, has been accepted, or a code for the question."""
+    query = """SELECT counter > $3 OR coalesce($4::bytea = ANY(answered_hashes), false) FROM otp_tokens
+               WHERE issuer_id = $1 AND id = $2"""
+    return bool(await tx.fetchval(query, issuer_id, token_id, counter, question_hash))
 
 
 async def give_back(tx: Tx, issuer_id: str, token_id: str, *, charge_number: int) -> TokenState | None:
@@ -206,6 +223,6 @@ async def ask_unblock(tx: Tx, issuer_id: str, token_id: str, asked_by: str) -> b
 def _token(row: asyncpg.Record) -> Token:
     return Token(
         row["issuer_id"], row["id"], row["serial"], TokenState(row["state"]), Kind(row["kind"]), Algorithm(row["algorithm"]),
-        row["digits"], row["period_seconds"], row["cardholder_id"], row["failures"], row["locked_until"], row["unblock_asked_by"],
-        row["unblock_asked_at"], row["created_at"],
+        row["digits"], row["period_seconds"], read_suite(row["suite"]) if row["suite"] else None, row["cardholder_id"],
+        row["failures"], row["locked_until"], row["unblock_asked_by"], row["unblock_asked_at"], row["created_at"],
     )  # fmt: skip

@@ -1,6 +1,12 @@
-"""Judging a token's code: charged and committed before it is compared, accepted by moving the counter forward once."""
+"""Judging a token's code: charged and committed before it is compared, accepted by moving the counter forward once.
+
+A device that signs (OCRA) is asked a question, which is typed into it: that of a purchase, or a random one that `ask` gave. Each
+question is answered once, by one code.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from strongroom.kit import audit
 from strongroom.kit.db import Database, Tx
@@ -9,7 +15,8 @@ from strongroom.sca import otp
 from strongroom.sca.cardholding.cardholders import Cardholders
 from strongroom.sca.devices import store
 from strongroom.sca.devices.model import Charged, CodeAccepted, Match, Reason, Refused, Token, TokenTag, Verified
-from strongroom.sca.devices.oath import find_run
+from strongroom.sca.devices.oath import code_at, find_run
+from strongroom.sca.devices.ocra import Inputs, answer, new_question
 from strongroom.sca.devices.states import TOKEN, TokenEvent, TokenState
 from strongroom.sca.model import Locked, Rejected
 
@@ -22,19 +29,32 @@ class Verification:
         self._vault = vault
         self._cardholders = cardholders
 
-    async def verify(self, issuer_id: str, actor: str, cardholder_id: str, typed: str, *, serial: str | None = None) -> Verified:
+    async def verify(
+        self, issuer_id: str, actor: str, cardholder_id: str, typed: str, *, serial: str | None = None, question: str | None = None
+    ) -> Verified:
         """Judge a code and use it up. With a serial the code must be from that very token."""
-        outcome = await self.try_codes(issuer_id, actor, cardholder_id, [typed], serial=serial)
+        outcome = await self.try_codes(issuer_id, actor, cardholder_id, [typed], serial=serial, question=question)
         if not isinstance(outcome, Match):
             return outcome
         async with self._db.transaction(issuer_id) as tx:
             return await self.accept(tx, actor, outcome)
 
     async def resynchronise(
-        self, issuer_id: str, actor: str, cardholder_id: str, first: str, second: str, *, serial: str | None = None
+        self,
+        issuer_id: str,
+        actor: str,
+        cardholder_id: str,
+        first: str,
+        second: str,
+        *,
+        serial: str | None = None,
+        question: str | None = None,
     ) -> Verified:
-        """Find a device that counted or drifted away again, by two codes that it showed in a row (RFC 4226 §7.4)."""
-        outcome = await self.try_codes(issuer_id, actor, cardholder_id, [first, second], serial=serial)
+        """Find a device that counted or drifted away again, by two codes that it showed in a row (RFC 4226 §7.4).
+
+        Into a device that signs the same question was typed for both.
+        """
+        outcome = await self.try_codes(issuer_id, actor, cardholder_id, [first, second], serial=serial, question=question)
         if not isinstance(outcome, Match):
             return outcome
         async with self._db.transaction(issuer_id) as tx:
@@ -43,22 +63,34 @@ class Verification:
                 await audit.record(tx, issuer_id, actor, TokenTag.RESYNCHRONISED, accepted.token.id)
             return accepted
 
+    async def ask(self, tx: Tx, token: Token) -> str | None:
+        """Ask a device that signs a random question, in place of the one before; None for a device that takes none."""
+        if token.suite is None:
+            return None
+        question = new_question(token.suite.question_length)
+        await store.ask(tx, token.issuer_id, token.id, question)
+        return question
+
     async def try_codes(
-        self, issuer_id: str, actor: str, cardholder_id: str, typed: list[str], *, serial: str | None = None
+        self,
+        issuer_id: str,
+        actor: str,
+        cardholder_id: str,
+        typed: list[str],
+        *,
+        serial: str | None = None,
+        question: str | None = None,
     ) -> Match | Rejected | Locked | Refused:
-        """Charge one try, commit, then compare. Two codes in a row are looked for further away than one."""
+        """Charge one try, commit, then compare. Two codes in a row are looked for further away than one.
+
+        With a question a code counts only from a device that signs, and for that question; without one such a device's code counts
+        for the random question that it was asked last.
+        """
         async with self._db.transaction(issuer_id) as tx:
-            charged = await self._charge(tx, issuer_id, actor, cardholder_id, serial)
+            charged = await self._charge(tx, issuer_id, actor, cardholder_id, serial, question)
         if not isinstance(charged, Charged):
             return charged
-        token = charged.token
-        counter = find_run(
-            charged.seed,
-            [otp.read_code(code) for code in typed],
-            charged.counters(wide=len(typed) > 1),
-            algorithm=token.algorithm,
-            digits=token.digits,
-        )
+        counter = find_run(_device(charged), [otp.read_code(code) for code in typed], charged.counters(wide=len(typed) > 1))
         if counter is not None:
             return Match(charged, counter)
         if _is_last_accepted(charged, typed):
@@ -79,12 +111,13 @@ class Verification:
             token.id,
             token.cardholder_id,
             counter=match.counter,
-            next_counter=match.counter + codes,
+            next_counter=match.next_after(codes),
             drift_steps=match.drift_after(codes),
             charge_number=charged.charge,
+            question_hash=charged.question_hash,
         )
         if state is None:
-            if await store.is_past(tx, token.issuer_id, token.id, match.counter):
+            if await store.is_past(tx, token.issuer_id, token.id, match.counter, charged.question_hash):
                 await self._give_back(tx, actor, charged)
             return Rejected(0)
         if state is TokenState.LOCKED:
@@ -112,7 +145,7 @@ class Verification:
         return Locked(seconds) if seconds else token
 
     async def _charge(
-        self, tx: Tx, issuer_id: str, actor: str, cardholder_id: str, serial: str | None
+        self, tx: Tx, issuer_id: str, actor: str, cardholder_id: str, serial: str | None, question: str | None
     ) -> Charged | Rejected | Locked | Refused:
         if await self._cardholders.find_by_id(tx, issuer_id, cardholder_id) is None:
             return Refused(Reason.NO_USER)
@@ -133,9 +166,11 @@ class Verification:
             await audit.record(tx, issuer_id, actor, TokenTag.LOCKED, token.id, {"seconds": row["lock_seconds"]})
         keys = await self._vault.tenant(tx, issuer_id)
         seed = keys.unseal("otp_tokens", "seed_sealed", token.id, row["seed_sealed"])
+        asked = question if question is not None or token.suite is None else row["question"]
+        asked_hash = self._vault.hash("answered question", issuer_id, token.id, asked) if asked is not None else None
         return Charged(
             token, row["charges"], row["counter"], row["drift_steps"], row["now_seconds"], row["attempts_left"],
-            row["lock_seconds"], seed,
+            row["lock_seconds"], seed, asked, asked_hash, asked_hash in row["answered_hashes"],
         )  # fmt: skip
 
     async def _why_not(self, tx: Tx, token: Token) -> Locked | Refused | Rejected:
@@ -151,9 +186,21 @@ class Verification:
         return Refused(Reason.BLOCKED) if now.state is TokenState.BLOCKED else Rejected(0)
 
 
+def _device(charged: Charged) -> Callable[[int], str]:
+    """Return what the device shows at a counter or time step, for the question that it was asked."""
+    token, suite, question = charged.token, charged.token.suite, charged.question
+
+    def show(counter: int) -> str:
+        if suite is None or question is None:
+            return code_at(charged.seed, counter, algorithm=token.algorithm, digits=token.digits)
+        inputs = Inputs(question, counter if suite.counts else None, step=counter if suite.step_seconds else None)
+        return answer(charged.seed, suite, inputs)
+
+    return show
+
+
 def _is_last_accepted(charged: Charged, typed: list[str]) -> bool:
     """True when what was typed is the code that was accepted last, sent once more."""
-    if len(typed) != 1 or charged.counter == 0:
+    if len(typed) != 1:
         return False
-    last, codes = range(charged.counter - 1, charged.counter), [otp.read_code(typed[0])]
-    return find_run(charged.seed, codes, last, algorithm=charged.token.algorithm, digits=charged.token.digits) is not None
+    return find_run(_device(charged), [otp.read_code(typed[0])], charged.last_accepted) is not None
