@@ -256,7 +256,7 @@ def _purchases(
 ) -> Purchases:
     """Join what purchases need."""
     challenges = Challenges(db, vault)
-    cards = EnrolledCards(challenges, cardholders, Verification(db, vault, cardholders))
+    cards = EnrolledCards(vault, challenges, cardholders, Verification(db, vault, cardholders))
     judging = Judging(db, vault, issuers, remote, challenges, cards)
     return Purchases(db, vault, issuers, merchants, remote, Openings(vault, challenges, cards, messages, texts), judging)
 

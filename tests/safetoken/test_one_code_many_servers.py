@@ -12,6 +12,7 @@ from typing import Any
 
 import asyncpg
 import httpx
+import oath
 import pytest
 
 from strongroom.access.issuer_model import IssuerSettings
@@ -40,19 +41,25 @@ class Desk:
     tills: list[httpx.AsyncClient]
     owner: asyncpg.Connection
 
-    async def enrol(self, number: int) -> tuple[str, str]:
+    async def enrol(self, number: int, suite: str | None = None) -> tuple[str, str]:
         """Enrol a card whose holder has a device; return the card number and the device's serial."""
         pan, serial = luhn(f"506181{number:09d}"), f"D{number}"
         enrolled = await self.house.cardholders.enrol(
             self.issuer_id, ACTOR, Enrolment(Secret(pan), "2347908516601", {}, approved=True)
         )
         assert isinstance(enrolled, Enrolled)
-        await self.house.otp_tokens.import_one(self.issuer_id, ACTOR, NewToken(serial, Secret(SEED.hex())))
+        seed = Secret(SEED.hex())
+        new = NewToken.of_suite(serial, seed, suite) if suite else NewToken(serial, seed)
+        await self.house.otp_tokens.import_one(self.issuer_id, ACTOR, new)
         await self.house.otp_tokens.assign(self.issuer_id, ACTOR, serial, enrolled.cardholder_id)
         await self.house.otp_tokens.activate(self.issuer_id, ACTOR, serial)
         return pan, serial
 
     async def begin(self, pan: str) -> str:
+        return (await self.begin_asked(pan))[0]
+
+    async def begin_asked(self, pan: str) -> tuple[str, str | None]:
+        """Begin a purchase; return it and the question for a device that signs."""
         body = {
             "cardPan": pan, "amount": "1500.00", "currency": "NGN", "merchantName": "Book Shop",
             "transactionRef": secrets.token_hex(8), "channel": "WEB",
@@ -60,7 +67,7 @@ class Desk:
         answer = await self.tills[0].post(AUTHENTICATIONS, json=body)
         assert answer.status_code == 201, answer.text
         assert answer.json()["tokenType"] == 1
-        return str(answer.json()["authenticationId"])
+        return str(answer.json()["authenticationId"]), answer.json()["question"]
 
     async def at_once(self, purchase_id: str, codes: list[str]) -> list[httpx.Response]:
         """Send the codes in the same moment, in turn to each server."""
@@ -112,6 +119,18 @@ async def send_each_code_at_once(desk: Desk, cards: int) -> None:
 
 async def test_one_code_by_sixteen_clients_at_four_servers_is_accepted_exactly_once(desk: Desk) -> None:
     await send_each_code_at_once(desk, cards=2)
+
+
+async def test_one_code_for_a_question_by_sixteen_clients_at_four_servers_is_accepted_exactly_once(desk: Desk) -> None:
+    suite = "OCRA-1:HOTP-SHA1-6:QN08"
+    pan, _ = await desk.enrol(0, suite)
+    for _ in range(CODES_PER_CARD):
+        purchase_id, question = await desk.begin_asked(pan)
+        code = str(oath.str2ocrasuite(suite)(SEED, Q=question))
+        answers = await desk.at_once(purchase_id, [code] * CLIENTS)
+        assert {answer.status_code for answer in answers} <= {200, 409}
+        assert await desk.accepted(purchase_id) == 1
+    assert await desk.owner.fetchval("SELECT cardinality(answered_hashes) FROM otp_tokens") == CODES_PER_CARD
 
 
 @pytest.mark.soak

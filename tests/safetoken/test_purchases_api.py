@@ -6,7 +6,9 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from typing import Any
 
+import oath
 import pytest
 
 from strongroom.kit.crypto import Secret
@@ -248,14 +250,15 @@ async def test_a_card_that_is_enrolled_and_not_activated_looks_like_any_other_an
 SEED = b"12345678901234567890"  # RFC 4226, appendix D
 
 
-async def enrol_with_device(shop: Shop, *, active: bool = True) -> OtpTokens:
-    """Enrol a card whose holder has a device that counts."""
+async def enrol_with_device(shop: Shop, *, active: bool = True, suite: str | None = None) -> OtpTokens:
+    """Enrol a card whose holder has a device: one that counts, or one that signs what its suite says."""
     await enrol(shop)
     tokens = OtpTokens(shop.house.db, shop.house.vault, shop.house.cardholders)
     async with shop.house.db.transaction(shop.issuer.id) as tx:
         holder = await shop.house.cardholders.find(tx, shop.issuer.id, Secret(CARD))
     assert holder is not None
-    await tokens.import_one(shop.issuer.id, ACTOR, NewToken("A1", Secret(SEED.hex())))
+    seed = Secret(SEED.hex())
+    await tokens.import_one(shop.issuer.id, ACTOR, NewToken.of_suite("A1", seed, suite) if suite else NewToken("A1", seed))
     await tokens.assign(shop.issuer.id, ACTOR, "A1", holder.id)
     if active:
         await tokens.activate(shop.issuer.id, ACTOR, "A1")
@@ -344,3 +347,90 @@ async def test_a_code_has_the_digits_and_the_time_that_its_issuer_says(shop):
     [code] = await codes(shop)
     assert re.fullmatch(r"\d{8}", code)
     assert (await shop.merchant.verify(begun["authenticationId"], code))["status"] == "authenticated"
+
+
+SUITES = [f"OCRA-1:HOTP-SHA256-8:{inputs}" for inputs in ("QN08", "C-QN10", "QA16-T10M")]
+
+
+async def signed(shop: Shop, suite: str, begun: Any, counter: int = 0) -> str:
+    """Return what a foreign library's device shows after a purchase's question was typed into it."""
+    async with shop.house.db.transaction(shop.issuer.id) as tx:
+        now = await tx.fetchval("SELECT floor(extract(epoch FROM app_now()))::bigint")
+    return str(oath.str2ocrasuite(suite)(SEED, C=counter, Q=begun["question"], T_precomputed=now // 600))
+
+
+@pytest.mark.parametrize("suite", SUITES)
+async def test_a_device_that_signs_is_asked_a_question_beside_amount_and_payee_and_its_code_names_both(shop, suite):
+    await enrol_with_device(shop, suite=suite)
+    await shop.house.issuers.change("operator:test", shop.issuer.id, {"refuse_server_linking": True})
+    begun = await shop.merchant.begin()
+    question = begun["question"]
+    assert (len(question), question.isdigit(), begun["tokenType"], begun["maskedPhone"]) == (
+        int(suite.split("Q")[1][1:3]),
+        True,
+        1,
+        None,
+    )
+    assert begun["prompt"] == (
+        f"To pay NGN 1,500.00 to Book Shop, type {question} into your device and enter the code that it shows"
+    )
+    judged = await shop.merchant.verify(begun["authenticationId"], await signed(shop, suite, begun))
+    assert (judged["status"], judged["linking"]) == ("authenticated", "code")
+    asked = {"proof": judged["proof"], "reference": "payment-1"}
+    assert (await shop.merchant.call("POST", "/proofs/verify", 200, asked))["linking"] == "code"
+    assert await codes(shop) == []
+
+
+@pytest.mark.parametrize("suite", SUITES)
+async def test_the_code_for_one_question_opens_no_other_purchase(shop, suite):
+    await enrol_with_device(shop, suite=suite)
+    first, second = await shop.merchant.begin(), await shop.merchant.begin()
+    assert first["question"] != second["question"], "not even for the same amount and payee"
+    code = await signed(shop, suite, first)
+    assert (await shop.merchant.verify(second["authenticationId"], code))["status"] == "rejected"
+    assert (await shop.merchant.verify(first["authenticationId"], code))["status"] == "authenticated"
+    assert (await shop.merchant.verify(second["authenticationId"], code))["status"] == "rejected"
+    assert (await shop.merchant.verify(second["authenticationId"], await signed(shop, suite, second, 1)))[
+        "status"
+    ] == "authenticated"
+
+
+@pytest.mark.parametrize("change", ["amount_minor = 1", "payee = 'Another'", "currency = 'GBP'", "reference = 'another'"])
+async def test_a_change_of_what_is_paid_makes_another_question_and_the_code_wrong(shop, change):
+    await enrol_with_device(shop, suite=SUITES[0])
+    begun = await shop.merchant.begin()
+    purchase_id = begun["authenticationId"]
+    async with shop.house.db.transaction(shop.issuer.id) as tx:
+        await tx.execute(f"UPDATE purchases SET {change} WHERE issuer_id = $1 AND id = $2", shop.issuer.id, purchase_id)
+    assert (await shop.merchant.verify(purchase_id, await signed(shop, SUITES[0], begun)))["status"] == "rejected"
+
+
+async def test_the_same_reference_again_is_the_same_question(shop):
+    await enrol_with_device(shop, suite=SUITES[0])
+    begun = [await shop.merchant.begin(transactionRef="order-1") for _ in range(2)]
+    assert begun[0]["question"] == begun[1]["question"]
+    await shop.merchant.call("POST", f"/{begun[0]['authenticationId']}/otp", 409)
+
+
+async def test_a_question_that_is_answered_by_sixteen_at_once_authenticates_its_purchase_once(shop):
+    await enrol_with_device(shop, suite=SUITES[0])
+    for _ in range(3):
+        begun = await shop.merchant.begin()
+        code = await signed(shop, SUITES[0], begun)
+        answers = await asyncio.gather(*(shop.merchant.verify_anyhow(begun["authenticationId"], code) for _ in range(16)))
+        assert {one.status_code for one in answers} <= {200, 409}
+        async with shop.house.db.transaction(shop.issuer.id) as tx:
+            noted = await tx.fetchval(
+                "SELECT count(*) FROM audit_entries WHERE tenant_id = $1 AND tag = $2 AND subject = $3",
+                shop.issuer.id, str(AuditTag.AUTHENTICATED), begun["authenticationId"],
+            )  # fmt: skip
+        assert noted == 1
+
+
+async def test_a_question_is_answered_by_no_device_that_replaces_the_one_that_was_asked_and_signs_nothing(shop):
+    tokens = await enrol_with_device(shop, suite=SUITES[0])
+    begun = await shop.merchant.begin()
+    await tokens.import_one(shop.issuer.id, ACTOR, NewToken("A2", Secret(SEED.hex())))
+    await tokens.replace(shop.issuer.id, ACTOR, "A1", "A2")
+    await tokens.activate(shop.issuer.id, ACTOR, "A2")
+    assert (await shop.merchant.verify(begun["authenticationId"], code_at(SEED, 0)))["status"] == "rejected"

@@ -59,8 +59,10 @@ class Desk:
         assert isinstance(enrolled, Enrolled)
         return enrolled.cardholder_id
 
-    async def give(self, serial: str = "A1", holder: str | None = None, *, active: bool = True) -> None:
-        await self.tokens.import_one(self.issuer.id, ACTOR, NewToken(serial, Secret(SEED.hex())))
+    async def give(self, serial: str = "A1", holder: str | None = None, *, active: bool = True, suite: str | None = None) -> None:
+        seed = Secret(SEED.hex())
+        new = NewToken.of_suite(serial, seed, suite) if suite else NewToken(serial, seed)
+        await self.tokens.import_one(self.issuer.id, ACTOR, new)
         await self.tokens.assign(self.issuer.id, ACTOR, serial, holder or self.holder)
         if active:
             await self.tokens.activate(self.issuer.id, ACTOR, serial)

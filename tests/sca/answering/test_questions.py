@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from typing import Any
 
+import oath
 import pytest
 
 from strongroom.issuing.port import CardPrompt, IssuerCode, TokenType
 from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Database
 from strongroom.sca.answering import store
-from tests.sca.answering.conftest import ACTOR, PAN, PHONE, Desk, shown, wrong
+from tests.sca.answering.conftest import ACTOR, PAN, PHONE, SEED, Desk, shown, wrong
 
 OTHER_PAN = "5061810000000152055"
 
@@ -43,6 +45,38 @@ async def test_a_card_with_a_device_is_asked_for_what_it_shows(desk: Desk):
 async def test_a_device_is_judged_without_having_been_asked_about(desk: Desk):
     await desk.give()
     assert await desk.type(shown()) is IssuerCode.SUCCESSFUL
+
+
+def signed(prompt: CardPrompt | IssuerCode) -> str:
+    """Return what a foreign library's device shows for the question that a prompt has in it."""
+    assert isinstance(prompt, CardPrompt)
+    found = re.fullmatch("Type ([0-9]{8}) into your device and enter the code that it shows", prompt.additional_info)
+    assert found
+    return str(oath.str2ocrasuite(SUITE)(SEED, Q=found[1]))
+
+
+SUITE = "OCRA-1:HOTP-SHA1-6:QN08"
+
+
+async def test_a_device_that_signs_is_asked_a_random_question_and_the_newest_counts_once(desk: Desk):
+    await desk.give(suite=SUITE)
+    first, second = signed(await desk.ask()), signed(await desk.ask())
+    assert first != second
+    assert await desk.type(first) is IssuerCode.FAILED
+    said = [await desk.type(second) for _ in range(3)]
+    assert said == [IssuerCode.SUCCESSFUL, IssuerCode.FAILED, IssuerCode.FAILED]
+    late = signed(await desk.ask())
+    await desk.pass_time(601)
+    assert await desk.type(late) is IssuerCode.FAILED
+    third = signed(await desk.ask())
+    at_once = Counter(await asyncio.gather(*(desk.type(third) for _ in range(16))))
+    assert at_once[IssuerCode.SUCCESSFUL] == 1
+
+
+async def test_a_device_that_signs_is_worth_nothing_without_having_been_asked_about(desk: Desk):
+    await desk.give(suite=SUITE)
+    unasked = str(oath.str2ocrasuite(SUITE)(SEED, Q="12345678"))
+    assert await desk.type(unasked) is IssuerCode.FAILED
 
 
 async def test_a_code_is_used_up_once_and_the_newest_counts(desk: Desk):

@@ -30,6 +30,7 @@ from strongroom.sca.purchasing.enrolled import CODES
 
 SMS_INFO: Final = "Enter your otp"
 DEVICE_INFO: Final = "Enter the code that your device shows"
+SIGNING_DEVICE_INFO: Final = "Type {} into your device and enter the code that it shows"
 
 
 class _NotSent(Exception):
@@ -99,7 +100,9 @@ class Questions:
             return CardRefused(IssuerCode.LOCKED)
         if token is not None:
             await self._remember(tx, issuer, user_id, Asked(holder.id, token_serial=token.serial))
-            return CardPrompt(TokenType.HARDWARE, DEVICE_INFO, user_id=shown_id)
+            question = await self._verification.ask(tx, token)
+            info = DEVICE_INFO if question is None else SIGNING_DEVICE_INFO.format(question)
+            return CardPrompt(TokenType.HARDWARE, info, user_id=shown_id)
         return await self._answer_by_sms(tx, issuer, holder, pan, user_id, shown_id)
 
     async def _answer_by_sms(

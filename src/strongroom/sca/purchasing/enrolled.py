@@ -1,7 +1,8 @@
 """Cards that are enrolled here, confirmed by the cardholder's device or by a code that we send to their telephone.
 
-Who has a device is asked for its code, and gets no message. A device's code names no amount: it is bound to the purchase by our
-record alone, in which using the code up and authenticating the purchase are one commit.
+Who has a device is asked for its code, and gets no message. The code of a device that signs is for a question made of amount and
+payee. Any other device's code names no amount: it is bound to the purchase by our record alone. Using a code up and authenticating
+the purchase are one commit.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from strongroom.access.issuer_model import Issuer
 from strongroom.issuing.port import IssuerCode
 from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Tx
+from strongroom.kit.vault import Vault
 from strongroom.sca.cardholding.cardholders import Cardholders
 from strongroom.sca.cardholding.model import Cardholder
 from strongroom.sca.challenges import Challenges
@@ -19,6 +21,7 @@ from strongroom.sca.devices.model import CodeAccepted, Match, Reason, Refused, T
 from strongroom.sca.devices.verification import Verification
 from strongroom.sca.model import Accepted, Locked, Matched, Purpose, Rejected
 from strongroom.sca.purchasing.cards import Begun, Unusable
+from strongroom.sca.purchasing.linking import find_question, make_question
 from strongroom.sca.purchasing.model import Linking, Purchase
 
 CODES: Final = {
@@ -33,7 +36,8 @@ CODES: Final = {
 class EnrolledCards:
     """The keeper of `cards.Cards`. The budget of wrong codes is the card's or the device's, whatever purchase they were for."""
 
-    def __init__(self, challenges: Challenges, cardholders: Cardholders, verification: Verification) -> None:
+    def __init__(self, vault: Vault, challenges: Challenges, cardholders: Cardholders, verification: Verification) -> None:
+        self._vault = vault
         self._challenges = challenges
         self._cardholders = cardholders
         self._verification = verification
@@ -49,7 +53,7 @@ class EnrolledCards:
         if isinstance(token, Refused):
             return Unusable(CODES[token.reason])
         if isinstance(token, Token):
-            return Begun(None, holder.id, Linking.SERVER)
+            return self._ask(token, holder, purchase)
         if token is not None or await self._challenges.locked_seconds(tx, issuer.id, purchase.card_hash):
             return Unusable(IssuerCode.LOCKED)
         return await self._begin(tx, issuer, holder, purchase)
@@ -65,7 +69,10 @@ class EnrolledCards:
         """Charge a try, commit, compare."""
         if purchase.challenge_id is not None:
             return await self._challenges.try_code(purchase.issuer_id, purchase.challenge_id, typed)
-        outcome = await self._verification.try_codes(purchase.issuer_id, actor, purchase.cardholder_id or "", [typed])
+        question = find_question(self._vault, purchase)
+        outcome = await self._verification.try_codes(
+            purchase.issuer_id, actor, purchase.cardholder_id or "", [typed], question=question
+        )
         return Unusable(CODES[outcome.reason]) if isinstance(outcome, Refused) else outcome
 
     async def accept(self, tx: Tx, actor: str, matched: Matched | Match) -> Accepted | CodeAccepted | Rejected:
@@ -82,6 +89,11 @@ class EnrolledCards:
         """Return the account number that the card was enrolled with."""
         holder = await self._cardholders.find(tx, issuer_id, pan)
         return holder.account if holder else None
+
+    def _ask(self, token: Token, holder: Cardholder, purchase: Purchase) -> Begun:
+        if token.suite is None:
+            return Begun(None, holder.id, Linking.SERVER)
+        return Begun(None, holder.id, Linking.CODE, question=make_question(self._vault, purchase, token.suite.question_length))
 
     async def _begin(self, tx: Tx, issuer: Issuer, holder: Cardholder, purchase: Purchase) -> Begun:
         challenge_id = await self._challenges.begin(tx, purchase.issuer_id, Purpose.PURCHASE, purchase.card_hash)

@@ -45,7 +45,7 @@ class Openings:
             await self._refuse(tx, purchase)
         else:
             await self._send(tx, issuer, purchase, found.phone, found.sms_code, 0)
-            await self._open(tx, purchase, _by_token(found))
+            await self._open(tx, purchase, _by_token(found, purchase))
 
     async def open_remote(self, tx: Tx, issuer: Issuer, purchase: Purchase, pan: Secret, answer: CardPrompt | CardRefused) -> None:
         """Open a purchase as its issuer's own service answered."""
@@ -187,15 +187,23 @@ def to_e164(phone: str) -> str:
     return f"234{digits[1:]}" if digits.startswith("0") and not digits.startswith("00") else digits.removeprefix("00")
 
 
-def _by_token(found: Begun) -> Opening:
+def _by_token(found: Begun, purchase: Purchase) -> Opening:
     is_sms = found.sms_code is not None
     return Opening(
         Judge.CARD,
         TokenType.SMS if is_sms else TokenType.HARDWARE,
-        SMS_PROMPT if is_sms else DEVICE_PROMPT,
+        SMS_PROMPT if is_sms else _device_prompt(found.question, purchase),
         found.linking,
         challenge_id=found.challenge_id,
         cardholder_id=found.cardholder_id,
         phone_shown=shown_phone(found.phone.reveal()) if is_sms and found.phone else None,
         question=found.question,
     )
+
+
+def _device_prompt(question: str | None, purchase: Purchase) -> str:
+    """Return what to ask the holder of a device; beside a question stand amount and payee, which it is made of (RTS Art. 5)."""
+    if question is None:
+        return DEVICE_PROMPT
+    amount = show_money(purchase.amount_minor, purchase.currency)
+    return f"To pay {amount} to {purchase.payee}, type {question} into your device and enter the code that it shows"
