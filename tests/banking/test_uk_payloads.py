@@ -38,6 +38,24 @@ def test_a_payment_and_its_consent_keep_to_the_published_schema(order, purpose):
 
 
 @published
+@pytest.mark.parametrize(
+    ("purpose", "meaning"),
+    [
+        ("fees", "PaymentOfFees"),
+        ("searches", "PurchaseSaleOfServices"),
+        ("deposit", "PropertyDeposit"),
+        ("completion", "PropertyCompletionPayment"),
+        ("other", "Other"),
+    ],
+)
+def test_what_is_paid_for_is_said_in_the_published_code_of_that_meaning(order, purpose, meaning):
+    with (STANDARDS / "ISO_External_CodeSet.csv").open(encoding="utf-8-sig") as file:
+        names = {row[1]: row[2] for row in csv.reader(file) if row and row[0] == "ExternalPurpose1Code"}
+    risk = json.loads(payloads.consent_body(dataclasses.replace(order, purpose=purpose)))["Risk"]
+    assert names[risk["PaymentPurposeCode"]] == meaning
+
+
+@published
 def test_the_validator_would_notice_a_wrong_body(order):
     wrong = {**json.loads(payloads.consent_body(order)), "Extra": 1}
     wrong["Data"]["Initiation"]["InstructedAmount"]["Amount"] = "1,00"

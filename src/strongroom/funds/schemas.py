@@ -68,7 +68,7 @@ Time = Annotated[str, Meta(description="RFC 3339 in UTC", extra_json_schema=_TIM
 Kind = Annotated[
     str,
     Meta(
-        description="What the money is for; deposits and completion money go to client accounts only",
+        description="What the money is for; deposits and completion money (of a property) go to client accounts only",
         extra_json_schema={"enum": [*Purpose]},
     ),
 ]

@@ -59,14 +59,15 @@ CONSENT_STATUS = {
     "Consumed": ConsentStatus.CONSUMED,
     "Revoked": ConsentStatus.GONE,
 }
-# What is paid for, in the standard's words: a bill for work done or to be done, or money held for someone else's deal.
+# What is paid for, in the standard's words: context, category (ExternalCategoryPurpose1Code) and purpose (ExternalPurpose1Code). A
+# bill for work done or to be done, or money for the purchase of a property, which has purposes of its own: PDEP and PCOM.
 PURPOSES = {
-    "fees": ("BillingGoodsAndServicesInArrears", "SUPP"),
-    "searches": ("BillingGoodsAndServicesInAdvance", "SUPP"),
-    "deposit": ("TransferToThirdParty", "OTHR"),
-    "completion": ("TransferToThirdParty", "OTHR"),
+    "fees": ("BillingGoodsAndServicesInArrears", "SUPP", "FEES"),
+    "searches": ("BillingGoodsAndServicesInAdvance", "SUPP", "SCVE"),
+    "deposit": ("TransferToThirdParty", "OTHR", "PDEP"),
+    "completion": ("TransferToThirdParty", "OTHR", "PCOM"),
 }
-OTHER_PURPOSE = ("TransferToThirdParty", "OTHR")
+OTHER_PURPOSE = ("TransferToThirdParty", "OTHR", "OTHR")
 ACCOUNT_TYPES = {
     **dict.fromkeys(("CACC", "TRAN", "SLRY", "CurrentAccount"), "current"),
     **dict.fromkeys(("SVGS", "LLSV", "MOMA", "Savings"), "savings"),
@@ -221,11 +222,12 @@ def _creditor(payee: Payee) -> Json:
 
 
 def _risk(order: PaymentOrder) -> Json:
-    context, category = PURPOSES.get(order.purpose, OTHER_PURPOSE)
+    context, category, purpose = PURPOSES.get(order.purpose, OTHER_PURPOSE)
     return {
         "PaymentContextCode": context,
         "ContractPresentIndicator": True,
         "BeneficiaryPrepopulatedIndicator": True,
+        "PaymentPurposeCode": purpose,
         "CategoryPurposeCode": category,
         "BeneficiaryAccountType": "Business",
     }
