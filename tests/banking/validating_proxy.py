@@ -2,7 +2,11 @@
 
 Prism speaks plain HTTP on both sides and the bank mutual TLS, so there are two small listeners of ours around it: a front that the
 connector calls by HTTPS, and a back that calls the bank with the client's certificate. Neither changes a byte. Prism says in
-`sl-violations` what was off the document, of the request and of the answer alike; the front keeps that.
+`sl-violations` what was off the document, of the request and of the answer alike; the front keeps that. One Prism a document serves
+every bank: the front names the bank in a header, which Prism passes on, and the back takes it off again.
+
+`python -m tests.banking.validating_proxy FOLDER RECORD` stands between a running product and its model bank until it is ended: the
+directory file in the folder leads through it, and the record gets a line for each call.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,38 +34,60 @@ from tests.rules.source import ROOT
 PRISM = ROOT / "tests" / "node" / "node_modules" / "@stoplight" / "prism-cli" / "dist" / "index.js"
 FACES = {"pisp": "payment-initiation", "aisp": "account-info"}
 STARTS_WITHIN_SECONDS = 60.0
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+BANK = "x-validated-bank"
 _OF_ONE_HOP = frozenset({"connection", "content-length", "host", "keep-alive", "transfer-encoding", "accept-encoding"})
 
 
 @dataclass
 class Seen:
-    """What passed through, and what Prism found wrong with it."""
+    """What passed through, and what Prism found wrong with it; with a record, both are lines of that file too."""
 
     passed: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+    record: Path | None = None
+
+    def note(self, call: str, found: str | None) -> None:
+        """Keep a call, and what was off the document."""
+        self.passed.append(call)
+        if found:
+            self.violations.append(f"{call}: {found}")
+        if self.record:
+            with self.record.open("a") as file:
+                file.write(json.dumps({"call": call, "found": found}) + "\n")
 
 
 @asynccontextmanager
 async def validating(folder: Path) -> AsyncIterator[tuple[Path, Seen]]:
-    """Start Prism for the model bank enrolled in a folder; yield a directory file that leads through it, and what it saw."""
+    """Start Prism for the first model bank enrolled in a folder; yield a directory file that leads through it, and what it saw."""
     directory = json.loads((folder / "tpp.json").read_text())
-    [mulberry] = [bank for bank in directory["banks"] if bank["id"] == "mulberry"]
-    seen = Seen()
+    seen, front = Seen(), free_port()
+    banks = [bank for bank in directory["banks"] if bank["id"] == "mulberry"]
+    through = folder / "through-prism.json"
+    through.write_text(json.dumps({**directory, "banks": _led_through(banks, front)}))
+    async with _standing_between(folder, banks, front, seen):
+        yield through, seen
+
+
+def _led_through(banks: Iterable[dict[str, Any]], front: int) -> list[dict[str, Any]]:
+    return [{**bank, "resource_base": f"https://localhost:{front}/{bank['id']}"} for bank in banks]
+
+
+@asynccontextmanager
+async def _standing_between(folder: Path, banks: Iterable[dict[str, Any]], front: int, seen: Seen) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         to_bank = await stack.enter_async_context(_session(folder))
         plain = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=False))
         prisms = {}
         for face, document in FACES.items():
-            upstream = f"{mulberry['issuer']}/open-banking/v4.0/{face}"
-            back = await stack.enter_async_context(_listening(_forwarder(to_bank, {"": upstream}, None), None))
-            prisms[face] = await stack.enter_async_context(_prism(document, back))
+            upstreams = {bank["id"]: f"{bank['issuer']}/open-banking/v4.0/{face}" for bank in banks}
+            back = free_port()
+            await stack.enter_async_context(_listening(back, _behind(to_bank, upstreams), None))
+            prisms[face] = await stack.enter_async_context(_prism(document, f"http://localhost:{back}"))
         served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         served.load_cert_chain(folder / "server.crt", folder / "server.key")
-        front = await stack.enter_async_context(_listening(_forwarder(plain, prisms, seen), served))
-        banks = [{**mulberry, "resource_base": front}]
-        through = folder / "through-prism.json"
-        through.write_text(json.dumps({**directory, "banks": banks}))
-        yield through, seen
+        await stack.enter_async_context(_listening(front, _before(plain, prisms, seen), served))
+        yield
 
 
 def _session(folder: Path) -> aiohttp.ClientSession:
@@ -70,37 +96,50 @@ def _session(folder: Path) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context), auto_decompress=False)
 
 
-def _forwarder(client: aiohttp.ClientSession, targets: Mapping[str, str], seen: Seen | None) -> Any:
-    """Return a handler that passes a request on, byte for byte, to the target that its first part names (`""` is all)."""
+def _before(client: aiohttp.ClientSession, prisms: Mapping[str, str], seen: Seen) -> Handler:
+    """Return a handler that gives a request to the Prism of its document: the path is `/BANK/FACE/…`."""
 
     async def forward(request: web.BaseRequest) -> web.StreamResponse:
-        path = request.raw_path
-        if "" not in targets:
-            _, face, rest = path.split("/", 2)
-            target = f"{targets[face]}/{rest}"
-        else:
-            target = targets[""] + path
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _OF_ONE_HOP}
-        body = await request.read()
-        async with client.request(request.method, URL(target, encoded=True), headers=headers, data=body or None) as answer:
-            content = await answer.read()
-            if seen is not None:
-                seen.passed.append(f"{request.method} {path}")
-                if found := answer.headers.get("sl-violations"):
-                    seen.violations.append(f"{request.method} {path} {answer.status}: {found}")
-            kept = {name: value for name, value in answer.headers.items() if name.lower() not in _OF_ONE_HOP}
-            return web.Response(status=answer.status, headers=kept, body=content)
+        _, bank, face, rest = request.raw_path.split("/", 3)
+        answer = await _passed_on(client, request, f"{prisms[face]}/{rest}", {BANK: bank})
+        seen.note(f"{request.method} {request.path} {answer.status}", answer.headers.get("sl-violations"))
+        return answer
 
     return forward
 
 
+def _behind(client: aiohttp.ClientSession, upstreams: Mapping[str, str]) -> Handler:
+    """Return a handler that gives a request to the bank."""
+
+    async def forward(request: web.BaseRequest) -> web.StreamResponse:
+        return await _passed_on(client, request, upstreams[request.headers[BANK]] + request.raw_path, {})
+
+    return forward
+
+
+async def _passed_on(client: aiohttp.ClientSession, request: web.BaseRequest, url: str, more: Mapping[str, str]) -> web.Response:
+    """Pass a request on, byte for byte, and its answer back; a lost connection is lost for the caller too."""
+    left_out = _OF_ONE_HOP | {BANK}
+    headers = {name: value for name, value in request.headers.items() if name.lower() not in left_out}
+    body = await request.read()
+    target = URL(url, encoded=True)
+    try:
+        async with client.request(request.method, target, headers={**headers, **more}, data=body or None) as answer:
+            content = await answer.read()
+    except aiohttp.ClientError:
+        if request.transport:
+            request.transport.abort()
+        raise
+    kept = {name: value for name, value in answer.headers.items() if name.lower() not in _OF_ONE_HOP}
+    return web.Response(status=answer.status, headers=kept, body=content)
+
+
 @asynccontextmanager
-async def _listening(handler: Any, tls: ssl.SSLContext | None) -> AsyncIterator[str]:
+async def _listening(port: int, handler: Handler, tls: ssl.SSLContext | None) -> AsyncIterator[None]:
     runner = web.ServerRunner(web.Server(handler))
     await runner.setup()
-    port = free_port()
     await web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls).start()
-    yield f"{'https' if tls else 'http'}://localhost:{port}"
+    yield
     await runner.cleanup()
 
 
@@ -130,3 +169,21 @@ async def _answering(port: int) -> None:
         else:
             writer.close()
             return
+
+
+async def _serve(folder: Path, record: Path) -> None:
+    """Lead every bank of a running product through Prism, until ended. The product reads its directory again by itself."""
+    file, front, ended = folder / "tpp.json", free_port(), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    directory = json.loads(file.read_text())
+    fresh = file.with_suffix(".through")
+    fresh.write_text(json.dumps({**directory, "banks": _led_through(directory["banks"], front)}))
+    fresh.chmod(0o600)
+    fresh.replace(file)
+    async with _standing_between(folder, directory["banks"], front, Seen(record=record)):
+        await asyncio.to_thread(record.touch)
+        await ended.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(Path(sys.argv[1]), Path(sys.argv[2])))

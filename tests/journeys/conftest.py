@@ -19,11 +19,14 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 import pytest
 
+from strongroom.banking.registry import LOOK_SECONDS
+from tests.banking.validating_proxy import PRISM
 from tests.conftest import locked, run_folder
+from tests.modelbank.test_official_shapes import DOCUMENTS
 
 START_SECONDS = 150.0
 STOP_SECONDS = 60.0
@@ -44,9 +47,20 @@ class House:
     folder: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What one worker started for all."""
+
+    product: subprocess.Popen[bytes]
+    validator: subprocess.Popen[bytes] | None
+
+
 @pytest.fixture(scope="session")
 def house() -> Iterator[House]:
-    """Yield the running product; what other tests made in it stays, so make what you need and look only for that."""
+    """Yield the running product; what other tests made in it stays, so make what you need and look only for that.
+
+    Between it and its banks stands Prism with the official documents: whatever was off them in any journey is an error at the end.
+    """
     folder = run_folder() / "house"
     folder.mkdir(mode=0o711, exist_ok=True)
     with (run_folder() / "house-users.lock").open("w") as users:
@@ -57,32 +71,46 @@ def house() -> Iterator[House]:
             leave(folder, users, started)
 
 
-def enter(folder: Path, users: TextIO) -> subprocess.Popen[bytes] | None:
-    """Hold the product; return its process when it had to be started."""
+def enter(folder: Path, users: TextIO) -> Started | None:
+    """Hold the product; return what had to be started."""
     with locked("house"):
         fcntl.flock(users, fcntl.LOCK_SH)
         return None if is_ready(folder) else start(folder)
 
 
-def leave(folder: Path, users: TextIO, started: subprocess.Popen[bytes] | None) -> None:
-    """Let go of the product; stop it, when it was started here and the last other user has gone."""
+def leave(folder: Path, users: TextIO, started: Started | None) -> None:
+    """Let go of the product; stop it, when it was started here and the last other user has gone.
+
+    Raise AssertionError when anything was off the documents.
+    """
     if started is None:
         fcntl.flock(users, fcntl.LOCK_UN)
         return
     fcntl.flock(users, fcntl.LOCK_EX)
-    stop(started)
+    stop(started.product)
     (folder / "ready").unlink()
+    if started.validator:
+        stop(started.validator, signal.SIGTERM)
+        assert off_the_documents(folder) == []
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
+def off_the_documents(folder: Path) -> list[str]:
+    """Return what Prism found wrong; say how many calls it saw. A bank that a test took down answers 503, which no document has."""
+    lines = [json.loads(line) for line in record_of(folder).read_text().splitlines()]
+    sys.stdout.write(f"\n{len(lines)} calls to banks passed through Prism\n")
+    return [f"{line['call']}: {line['found']}" for line in lines if line["found"] and not line["call"].endswith(" 503")]
+
+
+def start(folder: Path) -> Started:
     """Start the product and wait until it is ready; the marker `ready` tells other workers. Raise RuntimeError with its output."""
     for _ in range(START_TRIES):
         process = launch(folder)
         deadline = time.monotonic() + START_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
             if has_said_ready(folder) and answers(f"{read_report(folder).base_url}/health/ready"):
+                started = Started(process, validate(folder))
                 (folder / "ready").touch()
-                return process
+                return started
             time.sleep(0.1)
         stop(process)
     raise RuntimeError(f"the product did not start:\n{output_of(folder).read_text()}")
@@ -92,19 +120,41 @@ def launch(folder: Path) -> subprocess.Popen[bytes]:
     """Start `strongroom dev` over a folder."""
     command = [sys.executable, "-m", "strongroom", "dev", "--folder", str(folder), "--port", str(free_port())]
     with output_of(folder).open("wb") as out:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  # prctl is all it calls
+        return background(command, out)
+
+
+def validate(folder: Path) -> subprocess.Popen[bytes] | None:
+    """Let Prism stand between the product and its banks, once the product has read that; None without Prism or the documents."""
+    if not PRISM.exists() or not DOCUMENTS.is_dir():
+        return None
+    with output_of(folder).open("ab") as out:
+        validator = background(
+            [sys.executable, "-m", "tests.banking.validating_proxy", str(folder / "bank"), str(record_of(folder))], out
         )
+    read_again_at = time.monotonic() + LOOK_SECONDS + 0.5
+    while not record_of(folder).exists():
+        if validator.poll() is not None or time.monotonic() > read_again_at + START_SECONDS:
+            raise RuntimeError(f"Prism did not start:\n{output_of(folder).read_text()}")
+        time.sleep(0.1)
+    time.sleep(max(0.0, read_again_at - time.monotonic()))
+    return validator
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop the product as Ctrl-C does."""
-    process.send_signal(signal.SIGINT)
+def background(command: list[str], out: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a program that ends with this worker."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  # prctl is all it calls
+    )
+
+
+def stop(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGINT) -> None:
+    """Stop the product as Ctrl-C does, or another program as told."""
+    process.send_signal(how)
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
@@ -127,6 +177,11 @@ def is_ready(folder: Path) -> bool:
 def has_said_ready(folder: Path) -> bool:
     """True when the product has written its report and greeted: a report alone may be an earlier start's."""
     return "Strongroom is ready" in output_of(folder).read_text()
+
+
+def record_of(folder: Path) -> Path:
+    """Return where Prism's findings are kept, a line for each call."""
+    return folder.with_name("prism.jsonl")
 
 
 def output_of(folder: Path) -> Path:
