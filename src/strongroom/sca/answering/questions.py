@@ -23,7 +23,7 @@ from strongroom.sca.answering.model import PER_CARD, Asked, AuditTag, Hub
 from strongroom.sca.cardholding.cardholders import Cardholders
 from strongroom.sca.cardholding.model import Cardholder
 from strongroom.sca.challenges import Challenges
-from strongroom.sca.devices.model import CodeAccepted, Match, Refused
+from strongroom.sca.devices.model import Charged, CodeAccepted, Match, Refused
 from strongroom.sca.devices.verification import Verification
 from strongroom.sca.model import Accepted, Locked, Matched, Purpose, Rejected
 from strongroom.sca.purchasing.enrolled import CODES
@@ -78,12 +78,16 @@ class Questions:
     async def authenticate_otp(self, hub: Hub, user_id: Secret, typed: Secret) -> Verdict:
         """Judge a code: the try is charged and committed before anything is compared, and a right code counts once."""
         async with self._db.transaction(hub.issuer.id) as tx:
-            asked = await self._find_asked(tx, hub.issuer, user_id)
-        if isinstance(asked, IssuerCode):
-            return Verdict(asked)
+            found = await self._find_asked(tx, hub.issuer, user_id)
+            if isinstance(found, IssuerCode):
+                return Verdict(found)
+            asked, holder = found
+            by_device = asked.challenge_id is None
+            charged = await self._verification.charge(tx, hub.name, holder, serial=asked.token_serial) if by_device else None
         if asked.challenge_id is not None:
             return await self._judge_sent(hub, asked, asked.challenge_id, typed.reveal())
-        return await self._judge_device(hub, asked, typed.reveal())
+        assert charged is not None  # noqa: S101  # a question without a challenge is answered by a device
+        return await self._judge_device(hub, asked, charged, typed.reveal())
 
     async def _answer(self, tx: Tx, issuer: Issuer, pan: Secret) -> CardPrompt | CardRefused:
         holder = await self._cardholders.find(tx, issuer.id, pan)
@@ -146,7 +150,7 @@ class Questions:
         if isinstance(queued, Limited):
             raise _NotSent
 
-    async def _find_asked(self, tx: Tx, issuer: Issuer, user_id: Secret) -> Asked | IssuerCode:
+    async def _find_asked(self, tx: Tx, issuer: Issuer, user_id: Secret) -> tuple[Asked, Cardholder] | IssuerCode:
         """Return whose code a UserId brings; a hub that did not ask about the card first is answered where it can be."""
         asked = await store.find(tx, issuer.id, self._user_hash(issuer, user_id))
         source, named = issuer.settings.user_id_source, user_id.reveal()
@@ -160,7 +164,7 @@ class Questions:
             holder = None
         if holder is None:
             return IssuerCode.NO_USER
-        return (asked or Asked(holder.id)) if holder.approved else IssuerCode.NOT_ACTIVATED
+        return (asked or Asked(holder.id), holder) if holder.approved else IssuerCode.NOT_ACTIVATED
 
     async def _judge_sent(self, hub: Hub, asked: Asked, challenge_id: str, typed: str) -> Verdict:
         outcome = await self._challenges.try_code(hub.issuer.id, challenge_id, typed)
@@ -173,10 +177,9 @@ class Questions:
             await self._tell_if_locked(tx, hub, asked, outcome)
             return await self._record(tx, hub, asked, IssuerCode.LOCKED if isinstance(outcome, Locked) else IssuerCode.FAILED)
 
-    async def _judge_device(self, hub: Hub, asked: Asked, typed: str) -> Verdict:
-        issuer_id = hub.issuer.id
-        outcome = await self._verification.try_codes(issuer_id, hub.name, asked.cardholder_id, [typed], serial=asked.token_serial)
-        async with self._db.transaction(issuer_id) as tx:
+    async def _judge_device(self, hub: Hub, asked: Asked, charged: Charged | Rejected | Locked | Refused, typed: str) -> Verdict:
+        outcome = await self._verification.compare(hub.name, charged, [typed]) if isinstance(charged, Charged) else charged
+        async with self._db.transaction(hub.issuer.id) as tx:
             judged = await self._verification.accept(tx, hub.name, outcome) if isinstance(outcome, Match) else outcome
             await self._tell_if_locked(tx, hub, asked, judged)
             return await self._record(tx, hub, asked, _code_of(judged))

@@ -13,6 +13,7 @@ from strongroom.kit.db import Database, Tx
 from strongroom.kit.vault import Vault
 from strongroom.sca import otp
 from strongroom.sca.cardholding.cardholders import Cardholders
+from strongroom.sca.cardholding.model import Cardholder
 from strongroom.sca.devices import store
 from strongroom.sca.devices.model import Charged, CodeAccepted, Match, Reason, Refused, Token, TokenTag, Verified
 from strongroom.sca.devices.oath import code_at, find_run
@@ -87,14 +88,19 @@ class Verification:
         for the random question that it was asked last.
         """
         async with self._db.transaction(issuer_id) as tx:
-            charged = await self._charge(tx, issuer_id, actor, cardholder_id, serial, question)
-        if not isinstance(charged, Charged):
-            return charged
+            holder = await self._cardholders.find_by_id(tx, issuer_id, cardholder_id)
+            if holder is None:
+                return Refused(Reason.NO_USER)
+            charged = await self.charge(tx, actor, holder, serial=serial, question=question)
+        return await self.compare(actor, charged, typed) if isinstance(charged, Charged) else charged
+
+    async def compare(self, actor: str, charged: Charged, typed: list[str]) -> Match | Rejected | Locked:
+        """Compare what was typed, once the charge for it is committed."""
         counter = find_run(_device(charged), [otp.read_code(code) for code in typed], charged.counters(wide=len(typed) > 1))
         if counter is not None:
             return Match(charged, counter)
         if _is_last_accepted(charged, typed):
-            async with self._db.transaction(issuer_id) as tx:
+            async with self._db.transaction(charged.token.issuer_id) as tx:
                 await self._give_back(tx, actor, charged)
             return Rejected(charged.attempts_left + 1)
         if charged.lock_seconds is not None:
@@ -144,21 +150,21 @@ class Verification:
         seconds = await store.locked_seconds(tx, issuer_id, token.id)
         return Locked(seconds) if seconds else token
 
-    async def _charge(
-        self, tx: Tx, issuer_id: str, actor: str, cardholder_id: str, serial: str | None, question: str | None
+    async def charge(
+        self, tx: Tx, actor: str, holder: Cardholder, *, serial: str | None = None, question: str | None = None
     ) -> Charged | Rejected | Locked | Refused:
-        if await self._cardholders.find_by_id(tx, issuer_id, cardholder_id) is None:
-            return Refused(Reason.NO_USER)
-        token = await store.find_held(tx, issuer_id, cardholder_id)
+        """Charge one try to the device that a cardholder has, in the caller's transaction: compare only when it is committed."""
+        issuer_id = holder.issuer_id
+        token = await store.find_held(tx, issuer_id, holder.id)
         if serial is not None and (token is None or token.serial != serial):
             return Refused(Reason.NOT_ASSOCIATED if await store.is_listed(tx, issuer_id, serial) else Reason.NO_TOKEN)
         if token is None:
             return Refused(Reason.NO_TOKEN)
-        if await store.is_lock_over(tx, issuer_id, token.id):
+        if token.state is TokenState.LOCKED and await store.is_lock_over(tx, issuer_id, token.id):
             sets = {"failures": 0, "locked_until": None, "locked_by": None}
             await TOKEN.move(tx, issuer_id, token.id, TokenEvent.LOCK_ENDED, sets=sets)
             await audit.record(tx, issuer_id, actor, TokenTag.LOCK_ENDED, token.id)
-        row = await store.charge(tx, issuer_id, token.id, cardholder_id)
+        row = await store.charge(tx, issuer_id, token.id, holder.id)
         if row is None:
             return await self._why_not(tx, token)
         if row["lock_seconds"] is not None:
