@@ -38,7 +38,7 @@ class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     certificate_subject: str  # RFC 4514, as `cryptography` writes it
     redirect_uris: tuple[str, ...]
     jwks: dict[str, Any]
-    scopes: tuple[str, ...] = ("payments", "accounts")
+    scopes: tuple[str, ...] = ("payments", "accounts", "fundsconfirmations")
 
     @property
     def signing_issuer(self) -> str:

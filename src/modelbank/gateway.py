@@ -10,11 +10,18 @@ from modelbank.database import Pool
 from modelbank.oauth.discovery import discovery, key_set
 from modelbank.oauth.pushed import PushEndpoint
 from modelbank.oauth.tokens import TokenEndpoint
-from modelbank.openbanking import accounts, payments, store
+from modelbank.openbanking import accounts, funds, payments, store
 from modelbank.openbanking.accounts import Accounts
+from modelbank.openbanking.funds import Funds
 from modelbank.openbanking.guard import Endpoint, Guard, interaction_id
 from modelbank.openbanking.payments import Payments
-from modelbank.openbanking.schemas import AccessConsentRequest, PaymentConsentRequest, PaymentRequest
+from modelbank.openbanking.schemas import (
+    AccessConsentRequest,
+    FundsConsentRequest,
+    FundsRequest,
+    PaymentConsentRequest,
+    PaymentRequest,
+)
 from modelbank.openbanking.standing import KINDS
 from modelbank.web.asgi import Application, BadRequest, Found, Request, Response, Routes, WrongMethod, json_response
 
@@ -34,7 +41,7 @@ class Gateway:
         }
         self._guard = Guard(pool, config.limits)
         pis, ais = Payments(pool, config.schedule, config.limits), Accounts(pool)
-        self._routes = Routes([*_PUBLIC, *_payment_routes(pis), *_account_routes(ais)])
+        self._routes = Routes([*_PUBLIC, *_payment_routes(pis), *_account_routes(ais), *_funds_routes(Funds(pool))])
 
     def application(self) -> Application:
         """Return the ASGI application."""
@@ -150,4 +157,14 @@ def _account_routes(ais: Accounts) -> list[tuple[str, str, Endpoint]]:
         ("GET", f"{consents}/{{ConsentId}}", Endpoint(ais.read_consent, "accounts", "client")),
         ("DELETE", f"{consents}/{{ConsentId}}", Endpoint(ais.delete_consent, "accounts", "client")),
         *(("GET", f"{accounts.BASE}{path}", Endpoint(act, "accounts", "customer")) for path, act in open_to_customers.items()),
+    ]
+
+
+def _funds_routes(cof: Funds) -> list[tuple[str, str, Endpoint]]:
+    consents = f"{funds.BASE}/funds-confirmation-consents"
+    return [
+        ("POST", consents, Endpoint(cof.create_consent, "fundsconfirmations", "client", FundsConsentRequest)),
+        ("GET", f"{consents}/{{ConsentId}}", Endpoint(cof.read_consent, "fundsconfirmations", "client")),
+        ("DELETE", f"{consents}/{{ConsentId}}", Endpoint(cof.delete_consent, "fundsconfirmations", "client")),
+        ("POST", f"{funds.BASE}/funds-confirmations", Endpoint(cof.confirm, "fundsconfirmations", "customer", FundsRequest)),
     ]

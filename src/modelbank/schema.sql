@@ -87,7 +87,7 @@ CREATE TABLE IF NOT EXISTS consents (
     id            text PRIMARY KEY,
     bank          text NOT NULL,
     client_id     text NOT NULL,
-    kind          text NOT NULL CHECK (kind IN ('payments', 'accounts')),
+    kind          text NOT NULL CHECK (kind IN ('payments', 'accounts', 'fundsconfirmations')),
     status        text NOT NULL DEFAULT 'AWAU' CHECK (status IN ('AWAU', 'AUTH', 'RJCT', 'COND', 'CANC', 'EXPD')),
     reason_code   text,
     reason        text,
@@ -129,6 +129,19 @@ CREATE TABLE IF NOT EXISTS steps (
     PRIMARY KEY (payment_id, place)
 );
 CREATE INDEX IF NOT EXISTS steps_due ON steps (due_at) WHERE NOT done;
+
+-- Questions whether an amount could be spent, as they were answered. A reference serves one question.
+CREATE TABLE IF NOT EXISTS funds_confirmations (
+    id           text PRIMARY KEY,
+    bank         text NOT NULL,
+    client_id    text NOT NULL,
+    consent_id   text NOT NULL REFERENCES consents,
+    reference    text NOT NULL,
+    amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+    is_available boolean NOT NULL,
+    created_at   timestamptz NOT NULL,
+    UNIQUE (bank, client_id, reference)
+);
 
 CREATE TABLE IF NOT EXISTS idempotency_keys (
     bank        text NOT NULL,

@@ -179,6 +179,15 @@ class Tpp:
         consent_id: str = answer.json()["Data"]["ConsentId"]
         return consent_id
 
+    async def create_funds_consent(self, identification: str, **data: Any) -> str:
+        account = {"SchemeName": "UK.OBIE.SortCodeAccountNumber", "Identification": identification}
+        content = {"Data": {"DebtorAccount": account, **data}}
+        token = await self.client_token("fundsconfirmations")
+        answer = await self.post("cbpii/funds-confirmation-consents", content, token)
+        assert answer.status_code == 201, answer.text
+        consent_id: str = answer.json()["Data"]["ConsentId"]
+        return consent_id
+
     # -- authorisation
 
     def request_claims(self, consent_id: str, scope: str = "payments", **changes: Any) -> dict[str, Any]:

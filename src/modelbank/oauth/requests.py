@@ -16,7 +16,7 @@ ACR_VALUES = ("urn:openbanking:psd2:sca", "urn:openbanking:psd2:ca")
 RESPONSE_TYPES = ("code id_token", "code")
 PLAIN_MODES = ("fragment", "form_post")
 JWT_MODES = ("jwt", "query.jwt", "fragment.jwt", "form_post.jwt")
-RESOURCE_SCOPES = ("payments", "accounts")
+RESOURCE_SCOPES = ("payments", "accounts", "fundsconfirmations")
 _MAX_LIFETIME_SECONDS = 3600
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _MAX_TEXT = 1024
@@ -134,7 +134,7 @@ def _read_scope(client: Client, scope: str) -> tuple[str, str]:
     scopes = scope.split(" ")
     resources = [name for name in scopes if name in RESOURCE_SCOPES]
     if "openid" not in scopes or len(resources) != 1 or len(scopes) != 2:  # noqa: PLR2004  # openid and one resource
-        raise RequestRefused("invalid_scope", "Ask for openid and one of payments, accounts.")
+        raise RequestRefused("invalid_scope", f"Ask for openid and one of {', '.join(RESOURCE_SCOPES)}.")
     if resources[0] not in client.config.scopes:
         raise RequestRefused("invalid_scope", f"The client is not registered for {resources[0]}.")
     return scope, resources[0]

@@ -61,7 +61,7 @@ class TokenEndpoint:
     async def _grant_client(self, bank: Bank, client: Client, scope: str, certificate: str) -> dict[str, Any]:
         scopes = [name for name in scope.split() if name != "openid"]
         if not scopes or any(name not in RESOURCE_SCOPES or name not in client.config.scopes for name in scopes):
-            raise OAuthRefused("invalid_scope", "Ask for payments or accounts, as registered.")
+            raise OAuthRefused("invalid_scope", f"Ask for {', '.join(RESOURCE_SCOPES)}, as registered.")
         token = secrets.token_urlsafe(32)
         grant = AccessToken(client.id, "client", " ".join(scopes), None, certificate)
         await store.add_token(self._pool, bank.id, token, grant, self._limits.client_token_seconds)

@@ -1,1 +1,1 @@
-"""The resource server: UK Open Banking Read/Write API v4.0, payments and account information."""
+"""The resource server: UK Open Banking Read/Write API v4.0, payments, account information and confirmation of funds."""

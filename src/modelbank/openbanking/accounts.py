@@ -7,18 +7,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from msgspec import UNSET
-
 from modelbank.database import Pool
 from modelbank.ledger import store as ledger
 from modelbank.ledger.customers import Behaviour
 from modelbank.ledger.store import Account, Customer
 from modelbank.oauth import store as oauth_store
 from modelbank.openbanking import store
-from modelbank.openbanking.answers import Answer, created, money, read, status_reason, timestamp
+from modelbank.openbanking.answers import Answer, created, money, read, timestamp
+from modelbank.openbanking.consents import expiry_of, get_consent, state_of
 from modelbank.openbanking.errors import Bare, Code, Refused, forbidden, not_found
 from modelbank.openbanking.guard import Act, Call
-from modelbank.openbanking.payments import get_consent
 from modelbank.openbanking.schemas import AccessConsentRequest
 from modelbank.openbanking.standing import Kind, statement_months, tell, tell_statements
 from modelbank.openbanking.store import Consent
@@ -27,6 +25,7 @@ BASE = "/open-banking/v4.0/aisp"
 _BASIC = ("ReadAccountsBasic", "ReadAccountsDetail")
 _TRANSACTIONS = ("ReadTransactionsBasic", "ReadTransactionsDetail")
 _STATEMENTS = ("ReadStatementsBasic", "ReadStatementsDetail")
+_ASKED = ("Permissions", "ExpirationDateTime", "TransactionFromDateTime", "TransactionToDateTime")
 _DIRECTIONS = ("ReadTransactionsCredits", "ReadTransactionsDebits")
 
 
@@ -41,9 +40,7 @@ class Accounts:
         asked: AccessConsentRequest = call.typed
         permissions: Sequence[str] = asked.data.permissions
         check_permissions(permissions)
-        expires_at = _moment(asked.data.expiration_date_time)
-        if expires_at is not None and expires_at <= await ledger.now(self._pool):
-            raise Refused(Code.DATE_INVALID, "The expiry must lie ahead.", "Data.ExpirationDateTime")
+        expires_at = expiry_of(asked.data.expiration_date_time, await ledger.now(self._pool))
         consent_id = f"aac-{uuid.uuid4()}"
         await store.add_consent(
             self._pool,
@@ -216,13 +213,6 @@ def _permission(message: str) -> Refused:
     return Refused(Code.FIELD_INVALID, message, "Data.Permissions")
 
 
-def _moment(value: Any) -> datetime | None:
-    if value is UNSET:
-        return None
-    moment: datetime = value
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def _one(accounts: Sequence[Account], call: Call) -> Account:
     for account in accounts:
         if account.id == call.request.values["AccountId"]:
@@ -231,15 +221,8 @@ def _one(accounts: Sequence[Account], call: Call) -> Account:
 
 
 def _consent_content(consent: Consent) -> dict[str, Any]:
-    data = {
-        "ConsentId": consent.id,
-        "CreationDateTime": timestamp(consent.created_at),
-        "Status": consent.status,
-        "StatusUpdateDateTime": timestamp(consent.status_at),
-        **status_reason(consent.reason_code, consent.reason),
-        **consent.content["Data"],
-    }
-    return {"Data": data, "Risk": {}}
+    asked = {name: value for name, value in consent.content["Data"].items() if name in _ASKED}
+    return {"Data": asked | state_of(consent), "Risk": {}}
 
 
 def _account(account: Account, customer: Customer, consent: Consent) -> dict[str, Any]:

@@ -61,14 +61,14 @@ class Endpoint:
     """What a resource demands of a caller. `kind` is the kind of token: of the client alone, or of a customer."""
 
     act: Act
-    scope: Literal["payments", "accounts"]
+    scope: Literal["payments", "accounts", "fundsconfirmations"]
     kind: Literal["client", "customer"]
     shape: type[Any] | None = None
     idempotent: bool = False
 
     @property
     def is_signed(self) -> bool:
-        """Payments carry message signatures, account information does not."""
+        """Payments carry message signatures, account information and the confirmation of funds do not."""
         return self.scope == "payments"
 
 

@@ -18,9 +18,10 @@ from modelbank.ledger.customers import Behaviour
 from modelbank.ledger.store import Account
 from modelbank.openbanking import store
 from modelbank.openbanking.answers import REASONS, Answer, created, read, status_reason, timestamp
+from modelbank.openbanking.consents import get_consent, state_of
 from modelbank.openbanking.errors import Code, Refused, forbidden, not_found
 from modelbank.openbanking.guard import Call
-from modelbank.openbanking.schemas import PURPOSE_CODES, Initiation, PaymentConsentRequest, PaymentRequest
+from modelbank.openbanking.schemas import PURPOSE_CODES, Amount, Initiation, PaymentConsentRequest, PaymentRequest
 from modelbank.openbanking.store import Claimed, Consent, Payment, Step
 
 BASE = "/open-banking/v4.0/pisp"
@@ -149,16 +150,6 @@ def plan_steps(schedule: Schedule, *, fails_late: bool) -> list[Step]:
     return [*start, Step("ACSC", schedule.debited_seconds), Step("ACCC", schedule.credited_seconds)]
 
 
-async def get_consent(tx: Tx, call: Call, kind: str, consent_id: str) -> Consent:
-    """Return a consent of this client. Raise Refused: 400 when it does not exist, 403 when it is another client's."""
-    consent = await store.find_consent(tx, call.bank.id, kind, consent_id)
-    if consent is None:
-        raise not_found("ConsentId")
-    if consent.client_id != call.client.id:
-        raise forbidden("The consent is another client's.")
-    return consent
-
-
 async def _get_payment(tx: Tx, call: Call, payment_id: str) -> Payment:
     payment = await store.find_payment(tx, call.bank.id, payment_id)
     if payment is None:
@@ -170,24 +161,29 @@ async def _get_payment(tx: Tx, call: Call, payment_id: str) -> Payment:
 
 def check_initiation(initiation: Initiation) -> int:
     """Return the amount in pence. Raise Refused for what the shape allows and this bank does not support."""
-    amount = initiation.instructed_amount
-    if amount.currency != "GBP":
-        raise Refused(Code.CURRENCY_UNSUPPORTED, "Only GBP.", "Data.Initiation.InstructedAmount.Currency")
-    value = Decimal(amount.amount)
-    if value <= 0 or value != value.quantize(_MINOR):
-        raise Refused(Code.FIELD_INVALID, "Pounds and pence, above zero.", "Data.Initiation.InstructedAmount.Amount")
+    amount_minor = check_amount(initiation.instructed_amount, "Data.Initiation.InstructedAmount")
     if initiation.local_instrument is not UNSET and initiation.local_instrument not in _INSTRUMENTS:
         raise Refused(Code.INSTRUMENT_UNSUPPORTED, "Not supported.", "Data.Initiation.LocalInstrument")
     creditor = initiation.creditor_account
-    _check_account("CreditorAccount", creditor.scheme_name, creditor.identification)
+    check_account("Data.Initiation.CreditorAccount", creditor.scheme_name, creditor.identification)
     if initiation.debtor_account is not UNSET:
         debtor = initiation.debtor_account
-        _check_account("DebtorAccount", debtor.scheme_name, debtor.identification)
+        check_account("Data.Initiation.DebtorAccount", debtor.scheme_name, debtor.identification)
+    return amount_minor
+
+
+def check_amount(amount: Amount, path: str) -> int:
+    """Return an amount in pence. Raise Refused for another currency, for parts of a penny and for nothing."""
+    if amount.currency != "GBP":
+        raise Refused(Code.CURRENCY_UNSUPPORTED, "Only GBP.", f"{path}.Currency")
+    value = Decimal(amount.amount)
+    if value <= 0 or value != value.quantize(_MINOR):
+        raise Refused(Code.FIELD_INVALID, "Pounds and pence, above zero.", f"{path}.Amount")
     return int(value / _MINOR)
 
 
-def _check_account(member: str, scheme: str, identification: str) -> None:
-    path = f"Data.Initiation.{member}"
+def check_account(path: str, scheme: str, identification: str) -> None:
+    """Refuse an account that is not written as its scheme wants it, and schemes that this bank does not know."""
     patterns = {"UK.OBIE.SortCodeAccountNumber": _SORT_CODE_ACCOUNT, "UK.OBIE.IBAN": _IBAN}
     if scheme not in patterns:
         raise Refused(Code.SCHEME_UNSUPPORTED, "Use sort code and account number, or IBAN.", f"{path}.SchemeName")
@@ -210,15 +206,7 @@ def _check_same(consent: Consent, content: dict[str, Any]) -> None:
 
 def _consent_content(consent: Consent) -> dict[str, Any]:
     content = consent.content
-    data = {
-        "ConsentId": consent.id,
-        "CreationDateTime": timestamp(consent.created_at),
-        "Status": consent.status,
-        "StatusUpdateDateTime": timestamp(consent.status_at),
-        **status_reason(consent.reason_code, consent.reason),
-        **content["Data"],
-    }
-    return {"Data": data, "Risk": content["Risk"]}
+    return {"Data": content["Data"] | state_of(consent), "Risk": content["Risk"]}
 
 
 async def _payment_content(tx: Tx, payment: Payment) -> dict[str, Any]:

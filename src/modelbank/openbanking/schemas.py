@@ -295,6 +295,33 @@ class PaymentRequest(Closed, frozen=True):
     risk: PaymentRisk
 
 
+class FundsConsentData(Closed, frozen=True):
+    """`Data` of a consent to confirm funds."""
+
+    debtor_account: DebtorAccount
+    expiration_date_time: datetime | UnsetType = UNSET
+
+
+class FundsConsentRequest(Closed, frozen=True):
+    """`POST /funds-confirmation-consents` (OBFundsConfirmationConsent1)."""
+
+    data: FundsConsentData
+
+
+class FundsData(Closed, frozen=True):
+    """`Data` of a question about funds."""
+
+    consent_id: Text128
+    reference: Text35
+    instructed_amount: Amount
+
+
+class FundsRequest(Closed, frozen=True):
+    """`POST /funds-confirmations` (OBFundsConfirmation1)."""
+
+    data: FundsData
+
+
 class EmptyRisk(Closed, frozen=True):
     """`Risk` of account information, which is empty (OBRisk2)."""
 

@@ -177,8 +177,39 @@ async def consume_consent(tx: Tx, consent_id: str) -> bool:
 
 
 async def cancel_consent(tx: Tx, consent_id: str) -> None:
-    """Delete an access consent at the client's wish."""
+    """Delete a consent that lasts at the client's wish."""
     await tx.execute("UPDATE consents SET status = 'CANC', status_at = app_now() WHERE id = $1", consent_id)
+
+
+async def add_funds_confirmation(
+    tx: Tx, confirmation_id: str, consent: Consent, reference: str, amount_minor: int
+) -> FundsConfirmation | None:
+    """Judge the funds of the consent's account and keep the answer; None when the consent has ended or the reference was used."""
+    row = await tx.fetchrow(
+        """
+        INSERT INTO funds_confirmations (id, bank, client_id, consent_id, reference, amount_minor, is_available, created_at)
+        SELECT $1, $2, $3, $4, $5, $6, balance_minor - reserved_minor >= $6, app_now()
+        FROM accounts JOIN consents ON consents.id = $4 AND consents.status = 'AUTH'
+        WHERE accounts.bank = $2 AND accounts.id = $7 FOR SHARE OF consents
+        ON CONFLICT (bank, client_id, reference) DO NOTHING RETURNING is_available, created_at
+        """,
+        confirmation_id,
+        consent.bank,
+        consent.client_id,
+        consent.id,
+        reference,
+        amount_minor,
+        consent.account_ids[0],
+    )
+    return None if row is None else FundsConfirmation(**row)
+
+
+@dataclass(frozen=True, slots=True)
+class FundsConfirmation:
+    """The bank's answer to a question about funds."""
+
+    is_available: bool
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from modelbank.oauth import returns
 from modelbank.oauth import store as oauth_store
 from modelbank.oauth.errors import RequestRefused
 from modelbank.oauth.pushed import PushEndpoint
-from modelbank.oauth.requests import AuthorisationRequest, read_request, returning_request
+from modelbank.oauth.requests import RESOURCE_SCOPES, AuthorisationRequest, read_request, returning_request
 from modelbank.oauth.returns import Posted, Return
 from modelbank.oauth.store import Authorisation
 from modelbank.openbanking import store
@@ -79,8 +79,13 @@ class Visit:
 
     @property
     def is_payment(self) -> bool:
-        """True when money is asked for, False when account details are."""
+        """True when money is asked for."""
         return self.consent.kind == "payments"
+
+    @property
+    def takes_one(self) -> bool:
+        """True when exactly one account must be chosen; to share, one or several."""
+        return self.consent.kind != "accounts"
 
     @property
     def next_step(self) -> str:
@@ -142,7 +147,7 @@ class Visits:
             return self._accounts_page(visit, offered, error=None)
         chosen = place.request.form_list("account")
         usable = {account.id for account in offered if _is_enough(visit, account)}
-        if not chosen or not set(chosen) <= usable or (visit.is_payment and len(chosen) != 1):
+        if not chosen or not set(chosen) <= usable or (visit.takes_one and len(chosen) != 1):
             return self._accounts_page(visit, offered, error="Choose an account to go on.")
         await oauth_store.note_accounts(self._pool, visit.authorisation.id, chosen)
         return see_other(place.path("confirm", visit.authorisation.id))
@@ -223,12 +228,21 @@ class Visits:
         visit = await self._load(place, visit_id, browser)
         assert visit is not None  # noqa: S101  # it was made a moment ago
         owned = await ledger.list_customer_accounts(self._pool, place.bank.id, username)
-        enough = [account for account in owned if _is_enough(visit, account)] or owned
-        await self._grant(visit_id, visit.consent, username, enough[:1] if visit.is_payment else owned)
+        await self._agree_or_refuse(visit, owned)
         done = await self._load(place, visit_id, browser)
         assert done is not None  # noqa: S101  # as above
         way = await self._way_back(place.bank, done.authorisation)
-        return leave(way, bank=place.bank, prefix=place.prefix, granted=True, **self._about(done))
+        granted = done.authorisation.outcome == "granted"
+        return leave(way, bank=place.bank, prefix=place.prefix, granted=granted, **self._about(done))
+
+    async def _agree_or_refuse(self, visit: Visit, owned: list[Account]) -> None:
+        usable = _offered(visit, owned) if visit.consent.kind == "fundsconfirmations" else owned
+        if not usable:
+            await self._refuse(visit, "U037")
+            return
+        enough = [account for account in usable if _is_enough(visit, account)] or usable
+        chosen = enough[:1] if visit.takes_one else owned
+        await self._grant(visit.authorisation.id, visit.consent, visit.authorisation.username or "", chosen)
 
     # -- finding the visit ----------------------------------------------------------------------------------------
 
@@ -254,7 +268,7 @@ class Visits:
         authorisation = await oauth_store.find_authorisation(self._pool, place.bank.id, visit_id, browser)
         if authorisation is None:
             return None
-        kind = "payments" if "payments" in authorisation.scope.split() else "accounts"
+        [kind] = set(RESOURCE_SCOPES) & set(authorisation.scope.split())
         consent = await store.find_consent(self._pool, place.bank.id, kind, authorisation.consent_id)
         return None if consent is None else Visit(place, authorisation, consent)
 
@@ -304,10 +318,12 @@ class Visits:
                 await store.reject_consent(connection, visit.consent.id, code, REASONS[code])
 
     async def _reason(self, visit: Visit) -> str:
-        if not visit.is_payment or visit.authorisation.username is None:
+        if visit.authorisation.username is None:
             return "CUST"
         owned = await ledger.list_customer_accounts(self._pool, visit.place.bank.id, visit.authorisation.username)
-        return "CUST" if any(_is_enough(visit, account) for account in _offered(visit, owned)) else "AM04"
+        if any(_is_enough(visit, account) for account in _offered(visit, owned)):
+            return "CUST"
+        return "AM04" if visit.is_payment else "U037"
 
     async def _way_back(self, bank: Bank, authorisation: Authorisation) -> Return:
         if authorisation.outcome != "granted":
@@ -348,10 +364,14 @@ class Visits:
 
     def _about(self, visit: Visit) -> dict[str, Any]:
         client = visit.place.bank.clients[visit.authorisation.client_id].config.name
-        about: dict[str, Any] = {"client": client, "is_payment": visit.is_payment, "username": visit.authorisation.username}
-        if not visit.is_payment:
-            return about | {"clusters": clusters(visit.consent.permissions), "until": visit.consent.expires_at}
-        return about | {"amount_minor": visit.consent.amount_minor, **_payee(visit.consent)}
+        about: dict[str, Any] = {"client": client, "kind": visit.consent.kind, "username": visit.authorisation.username}
+        match visit.consent.kind:
+            case "payments":
+                return about | {"amount_minor": visit.consent.amount_minor, **_payee(visit.consent)}
+            case "accounts":
+                return about | {"clusters": clusters(visit.consent.permissions), "until": visit.consent.expires_at}
+        named = visit.consent.content["Data"]["DebtorAccount"]["Identification"]
+        return about | {"named": named, "until": visit.consent.expires_at}
 
 
 def _payee(consent: Consent) -> dict[str, Any]:
@@ -367,9 +387,8 @@ def _payee(consent: Consent) -> dict[str, Any]:
 
 def _offered(visit: Visit, owned: list[Account]) -> list[Account]:
     """Return the accounts to choose from: the client's choice alone, when it named one."""
-    if not visit.is_payment:
-        return owned
-    named = visit.consent.content["Data"]["Initiation"].get("DebtorAccount", {}).get("Identification")
+    data = visit.consent.content["Data"]
+    named = data.get("Initiation", data).get("DebtorAccount", {}).get("Identification")
     return [account for account in owned if named in {None, account.identification}]
 
 
