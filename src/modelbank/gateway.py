@@ -23,7 +23,7 @@ from modelbank.openbanking.schemas import (
     PaymentRequest,
 )
 from modelbank.openbanking.standing import KINDS
-from modelbank.web.asgi import Application, BadRequest, Found, Request, Response, Routes, WrongMethod, json_response
+from modelbank.web.asgi import Application, Found, Request, Response, Routes, WrongMethod, json_response
 
 _RETRY_SECONDS = "30"
 _PRODUCT = {"products": "product"}  # the standard's one address in the singular
@@ -80,13 +80,7 @@ class Gateway:
             case Found("token" | "par" as name, _):
                 return await self._oauth[name].answer(bank, request)
             case Found(endpoint, values):
-                return await self._resource(bank, _with_values(request, dict(values)), endpoint)
-
-    async def _resource(self, bank: Bank, request: Request, endpoint: Endpoint) -> Response:
-        try:
-            return await self._guard.answer(bank, request, endpoint)
-        except BadRequest:
-            return Response(400)
+                return await self._guard.answer(bank, _with_values(request, dict(values)), endpoint)
 
 
 def _with_values(request: Request, values: dict[str, str]) -> Request:

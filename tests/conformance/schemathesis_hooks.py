@@ -29,7 +29,7 @@ class ThirdParty(AuthBase):
         body = request.body or b""
         raw = body.encode() if isinstance(body, str) else bytes(body)
         path = str(request.path_url).partition("?")[0]
-        pays = path.endswith(("/domestic-payments", "/funds-confirmation"))
+        pays = path.endswith(("/domestic-payments", "/funds-confirmation", "/funds-confirmations"))
         of_customer = pays or ("/aisp/" in path and "consents" not in path)
         request.headers["authorization"] = f"Bearer {_PARTY['customer' if of_customer else 'client']}"
         protected = _b64(json.dumps(_PARTY["header"]).encode())
@@ -40,12 +40,15 @@ class ThirdParty(AuthBase):
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Sign, and let every second id be one that exists."""
+    """Sign; let every second id be one that exists, and every second body hold what the bank would act on."""
     kwargs["auth"] = ThirdParty()
     for name, known in _PARTY["ids"].items():
         given = (case.path_parameters or {}).get(name)
         if given is not None and zlib.crc32(str(given).encode()) % 2:
             case.path_parameters[name] = known
+    data = case.body.get("Data") if isinstance(case.body, dict) else None
+    if isinstance(data, dict) and zlib.crc32(repr(data).encode()) % 2:
+        data.update(_PARTY["members"].get(case.path, {}))
 
 
 def _b64(data: bytes) -> str:

@@ -338,3 +338,4 @@ async def test_transactions_show_one_direction_when_one_was_agreed(tpp: Tpp, bro
     later = await tpp.get("aisp/transactions?fromBookingDateTime=2100-01-01T00:00:00Z", token)
     assert later.json()["Data"]["Transaction"] == []
     assert code(await tpp.get("aisp/transactions?fromBookingDateTime=soon", token)) == "400 U003"
+    assert code(await tpp.get("aisp/transactions?page=1&page=2", token)) == "400 U002"

@@ -24,7 +24,7 @@ from modelbank.openbanking.answers import Answer
 from modelbank.openbanking.bodies import check_shape, parse_json
 from modelbank.openbanking.errors import Bare, Code, Refused, forbidden
 from modelbank.openbanking.signatures import sign_body, verify_body
-from modelbank.web.asgi import Request, Response
+from modelbank.web.asgi import BadRequest, Request, Response
 
 JSON = "application/json; charset=utf-8"
 _INTERACTION = re.compile(r"[\x21-\x7e]{1,128}")
@@ -88,6 +88,8 @@ class Guard:
             return Response(bare.status, headers=bare.headers)
         except Refused as refused:
             return _shape(bank, endpoint, refused.status, _error(refused))
+        except BadRequest as wrong:
+            return _shape(bank, endpoint, 400, _error(Refused(Code.FIELD_INVALID, str(wrong))))
         if answer is None:
             return Response(204)
         content = answer.content | {"Links": {"Self": bank.issuer + answer.self_path}, "Meta": answer.meta}
