@@ -91,12 +91,10 @@ class Issuers:
 
     async def find_id_by_pan(self, pan: Secret) -> str | None:
         """Return the id of the issuer of a card: the one with the longest prefix that fits."""
-        held = self._ranges.find(_ALL)
-        found = _longest(held, pan) if held is not None else None
+        found = _longest(await self._ranges.get(_ALL, self._read_ranges) or {}, pan)
         if found is None:  # nobody's a moment ago: a new issuer's cards are its own at once
             began_at = time.monotonic()
-            async with self._db.reading() as tx:
-                held = await store.read_card_ranges(tx)
+            held = await self._read_ranges()
             self._ranges.keep(_ALL, held, began_at)
             found = _longest(held, pan)
         return found
@@ -182,6 +180,10 @@ class Issuers:
     async def _give_ranges(self, tx: Tx, issuer_id: str, prefixes: Sequence[str]) -> None:
         if taken := await store.add_card_ranges(tx, issuer_id, prefixes):
             raise CardRangeTaken(f"Another issuer has the cards that begin with {taken[0]}")
+
+    async def _read_ranges(self) -> dict[str, str]:
+        async with self._db.reading() as tx:
+            return await store.read_card_ranges(tx)
 
     async def _read(self, issuer_id: str) -> Issuer | None:
         async with self._db.transaction(issuer_id) as tx:
