@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from modelbank.config import load_config
-from modelbank.enrol import Enrolment, enrol
+from modelbank.enrol import BANKS, Enrolment, enrol
+from modelbank.quirks import PACKS, Quirk
 from modelbank.serve import PortTaken, serve
 
 
@@ -38,8 +39,25 @@ def _parser() -> argparse.ArgumentParser:
     enrolling.add_argument("--dsn", default="postgresql://localhost/modelbank")
     enrolling.add_argument("--client-name", default="Strongroom", help="the client's name, as customers see it")
     enrolling.add_argument("--headless", action="store_true", help="agree to everything without asking a customer")
+    quirk_help = "let a bank fail in this way, for everybody; may be given several times"
+    enrolling.add_argument("--quirk", action="append", default=[], type=_bank_quirk, metavar="BANK=QUIRK", help=quirk_help)
     enrolling.set_defaults(run=_enrol)
+    quirks = commands.add_parser("quirks", help="list the ways in which a bank can be made to fail")
+    quirks.set_defaults(run=_quirks)
     return parser
+
+
+def _bank_quirk(text: str) -> tuple[str, Quirk]:
+    bank, _, name = text.partition("=")
+    if bank not in {one.id for one in BANKS} or name not in set(Quirk):
+        raise argparse.ArgumentTypeError(f"{text} is no BANK=QUIRK; `modelbank quirks` lists the quirks")
+    return bank, Quirk(name)
+
+
+def _quirks(_arguments: argparse.Namespace) -> int:
+    for pack in PACKS:
+        print(f"{pack.quirk:<16} {pack.username:<10} £{pack.amount_minor / 100:<8.2f} {pack.happens}")  # noqa: T201  # a command's own words
+    return 0
 
 
 def _serve(arguments: argparse.Namespace) -> int:
@@ -68,6 +86,7 @@ def _enrol(arguments: argparse.Namespace) -> int:
             dsn=arguments.dsn,
             client_name=arguments.client_name,
             headless=arguments.headless,
+            quirks={bank: [quirk for at, quirk in arguments.quirk if at == bank] for bank, _ in arguments.quirk},
         ),
     )
     print(f"modelbank: {arguments.out / 'modelbank.json'} and {arguments.out / 'tpp.json'} are ready")  # noqa: T201  # as above

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from modelbank.quirks import SHORT_SESSION_SECONDS, Quirk
+
 
 class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Files of the API's TLS, relative to the configuration file."""
@@ -26,6 +28,7 @@ class BankConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signing_key: str
     signing_kid: str
     trust_anchor: str = "openbanking.org.uk"
+    quirks: tuple[Quirk, ...] = ()  # for everybody at this bank; levers may say otherwise while it runs
 
 
 class ClientConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,11 +62,12 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     code_seconds: int = 60
     session_seconds: int = 600
+    short_session_seconds: int = SHORT_SESSION_SECONDS
     client_token_seconds: int = 3600
     customer_token_seconds: int = 86_400  # a client may ask again about a lost answer for 23 hours
     idempotency_seconds: int = 86_400
     slow_seconds: float = 8.0
-    down_seconds: float = 60.0
+    down_seconds: float = 10.0
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from modelbank.banks import Bank
 from modelbank.database import Pool
 from modelbank.ledger import store as ledger
+from modelbank.levers import store as levers
+from modelbank.levers.store import Switches
+from modelbank.oauth import store as oauth_store
 from modelbank.openbanking import store
 from modelbank.openbanking.answers import timestamp
 from modelbank.openbanking.progress import advance_all
-from modelbank.openbanking.store import Switches
-from modelbank.web.asgi import Request, Response, json_response
+from modelbank.quirks import PACKS, Quirk
+from modelbank.web.asgi import Handler, Request, Response, json_response
 
 _MAX_ADVANCE_SECONDS = 400 * 86_400
 
 
 class ClockOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`POST /control/clock`."""
+    """`POST /control/clock`: for everybody, or for one customer's visit (the last part of the address of its pages)."""
 
     advance_seconds: float
+    visit: str | None = None
 
 
 class BankOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,8 +37,8 @@ class BankOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     down: bool | None = None
     delay_seconds: float | None = None
     drop_answers: int | None = None
-    callback: Literal["normal", "never", "twice"] | None = None
     headless: bool | None = None
+    quirks: tuple[Quirk, ...] | None = None
 
 
 class Control:
@@ -43,23 +47,22 @@ class Control:
     def __init__(self, pool: Pool, banks: dict[str, Bank]) -> None:
         self._pool = pool
         self._banks = banks
+        self._acts: dict[tuple[str, str], Handler] = {
+            ("GET", "/control/ledger"): self._ledger,
+            ("GET", "/control/payments"): self._payments,
+            ("GET", "/control/quirks"): _quirks,
+            ("GET", "/control/bank"): self._switches,
+            ("POST", "/control/clock"): self._clock,
+            ("POST", "/control/bank"): self._bank,
+        }
 
     async def answer(self, request: Request) -> Response:
         """Do what a tester asks."""
-        match request.method, request.path:
-            case "GET", "/control/ledger":
-                return await self._ledger(request.query().get("bank", ""))
-            case "GET", "/control/payments":
-                return await self._payments(request.query().get("bank"))
-            case "GET", "/control/bank":
-                return json_response(200, {bank: await store.get_switches(self._pool, bank) for bank in self._banks})
-            case "POST", "/control/clock":
-                return await self._clock(request)
-            case "POST", "/control/bank":
-                return await self._bank(request)
-        return _problem(404, "There is no such lever.")
+        act = self._acts.get((request.method, request.path))
+        return _problem(404, "There is no such lever.") if act is None else await act(request)
 
-    async def _ledger(self, bank: str) -> Response:
+    async def _ledger(self, request: Request) -> Response:
+        bank = request.query().get("bank", "")
         if bank not in self._banks:
             return _problem(404, "There is no such bank: say ?bank=…")
         entries = await ledger.list_entries(self._pool, bank)
@@ -72,18 +75,28 @@ class Control:
         }
         return json_response(200, content)
 
-    async def _payments(self, bank: str | None) -> Response:
-        rows = await store.list_payments(self._pool, bank)
+    async def _payments(self, request: Request) -> Response:
+        rows = await store.list_payments(self._pool, request.query().get("bank"))
         return json_response(200, {"payments": [_payment(row) for row in rows]})
+
+    async def _switches(self, _request: Request) -> Response:
+        return json_response(200, {bank: await levers.get_switches(self._pool, bank) for bank in self._banks})
 
     async def _clock(self, request: Request) -> Response:
         order = _read(request, ClockOrder)
         if not isinstance(order, ClockOrder) or not 0 <= order.advance_seconds <= _MAX_ADVANCE_SECONDS:
             return _problem(400, 'Say {"advance_seconds": …}, not below zero.')
+        if order.visit is not None:
+            return await self._age_visit(order.visit, order.advance_seconds)
         ahead = await ledger.advance_clock(self._pool, order.advance_seconds)
         steps = await advance_all(self._pool)
         now = timestamp(await ledger.now(self._pool))
         return json_response(200, {"now": now, "ahead_seconds": ahead, "steps_done": steps})
+
+    async def _age_visit(self, visit: str, seconds: float) -> Response:
+        if not await oauth_store.age_visit(self._pool, visit, seconds):
+            return _problem(404, "There is no such visit.")
+        return json_response(200, {"visit": visit, "older_by_seconds": seconds})
 
     async def _bank(self, request: Request) -> Response:
         order = _read(request, BankOrder)
@@ -91,11 +104,15 @@ class Control:
             return _problem(400, "Name a bank and known levers.")
         if not (0 <= (order.delay_seconds or 0) <= 60 and 0 <= (order.drop_answers or 0) <= 1000):  # noqa: PLR2004  # as the table
             return _problem(400, "delay_seconds is 0 to 60, drop_answers 0 to 1000.")
-        changes = {name: value for name, value in msgspec.structs.asdict(order).items() if value is not None}
-        kept = await store.get_switches(self._pool, changes.pop("bank"))
+        changes = {name: value for name, value in msgspec.to_builtins(order).items() if value is not None}
+        kept = await levers.get_switches(self._pool, changes.pop("bank"))
         switches = Switches(**(msgspec.to_builtins(kept) | changes))
-        await store.set_switches(self._pool, order.bank, switches)
+        await levers.set_switches(self._pool, order.bank, switches)
         return json_response(200, {"bank": order.bank, **msgspec.to_builtins(switches)})
+
+
+async def _quirks(_request: Request) -> Response:
+    return json_response(200, {"quirks": PACKS})
 
 
 def _read(request: Request, shape: type[Any]) -> Any:

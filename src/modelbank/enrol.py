@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from modelbank.certificates import make_authority, make_client_certificate, make
 from modelbank.config import BankConfig, ClientConfig, Config, Tls
 from modelbank.jose.keys import b64url, public_jwk
 from modelbank.keyfiles import ensure_key
+from modelbank.quirks import Quirk
 
 ORGANISATION, SOFTWARE = "001580000PRETENDTPP", "PretendSoftware1a2b3c"
 CLIENT_ID = "strongroom-pretend-client"
@@ -48,6 +49,7 @@ class Enrolment:
     dsn: str = "postgresql://localhost/modelbank"
     client_name: str = "Strongroom"
     headless: bool = False
+    quirks: Mapping[str, Sequence[Quirk]] = field(default_factory=dict)  # by bank
 
 
 def enrol(folder: Path, chosen: Enrolment) -> None:
@@ -76,7 +78,7 @@ def _configuration(folder: Path, chosen: Enrolment, subject: str) -> Config:
     return Config(
         dsn=chosen.dsn,
         tls=Tls(certificate="server.crt", key="server.key", client_ca="ca.crt"),
-        banks=tuple(_bank(folder, bank) for bank in BANKS),
+        banks=tuple(_bank(folder, bank, chosen.quirks.get(bank.id, ())) for bank in BANKS),
         clients=(client,),
         pages_port=chosen.pages_port,
         api_port=chosen.api_port,
@@ -84,7 +86,7 @@ def _configuration(folder: Path, chosen: Enrolment, subject: str) -> Config:
     )
 
 
-def _bank(folder: Path, bank: SeedBank) -> BankConfig:
+def _bank(folder: Path, bank: SeedBank, quirks: Sequence[Quirk]) -> BankConfig:
     name = f"{bank.id}-signing.key"
     return BankConfig(
         id=bank.id,
@@ -93,6 +95,7 @@ def _bank(folder: Path, bank: SeedBank) -> BankConfig:
         financial_id=bank.financial_id,
         signing_key=name,
         signing_kid=key_id(ensure_key(folder / name)),
+        quirks=tuple(quirks),
     )
 
 

@@ -7,10 +7,11 @@ import asyncio
 from modelbank.banks import Bank
 from modelbank.config import Config
 from modelbank.database import Pool
+from modelbank.levers import store as levers
 from modelbank.oauth.discovery import discovery, key_set
 from modelbank.oauth.pushed import PushEndpoint
 from modelbank.oauth.tokens import TokenEndpoint
-from modelbank.openbanking import accounts, funds, payments, store
+from modelbank.openbanking import accounts, funds, payments
 from modelbank.openbanking.accounts import Accounts
 from modelbank.openbanking.funds import Funds
 from modelbank.openbanking.guard import Endpoint, Guard, interaction_id
@@ -57,13 +58,13 @@ class Gateway:
         return answer.with_headers(("x-fapi-interaction-id", interaction_id(request)))
 
     async def _disturbed(self, bank: Bank, request: Request, path: str) -> Response:
-        switches = await store.get_switches(self._pool, bank.id)
+        switches = await levers.get_switches(self._pool, bank.id)
         if switches.delay_seconds:
             await asyncio.sleep(switches.delay_seconds)
         if switches.down:
             return Response(503, headers=(("retry-after", _RETRY_SECONDS),))
         answer = await self._route(bank, request, path)
-        if switches.drop_answers and _acts(request, path) and await store.take_drop(self._pool, bank.id):
+        if switches.drop_answers and _acts(request, path) and await levers.take_drop(self._pool, bank.id):
             return Response(dropped=True)
         return answer
 

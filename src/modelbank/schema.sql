@@ -16,8 +16,8 @@ CREATE TABLE IF NOT EXISTS switches (
     down          boolean NOT NULL DEFAULT false,
     delay_seconds double precision NOT NULL DEFAULT 0 CHECK (delay_seconds BETWEEN 0 AND 60),
     drop_answers  integer NOT NULL DEFAULT 0 CHECK (drop_answers BETWEEN 0 AND 1000),
-    callback      text NOT NULL DEFAULT 'normal' CHECK (callback IN ('normal', 'never', 'twice')),
-    headless      boolean
+    headless      boolean,
+    quirks        text[]  -- null: as configured
 );
 
 -- Customers and accounts.
@@ -25,7 +25,6 @@ CREATE TABLE IF NOT EXISTS customers (
     bank      text NOT NULL,
     username  text NOT NULL,
     names     text[] NOT NULL CHECK (cardinality(names) BETWEEN 1 AND 2),
-    behaviour text NOT NULL,
     PRIMARY KEY (bank, username)
 );
 
@@ -99,7 +98,9 @@ CREATE TABLE IF NOT EXISTS consents (
     account_ids   text[] NOT NULL DEFAULT '{}',
     created_at    timestamptz NOT NULL,
     status_at     timestamptz NOT NULL,
-    authorised_at timestamptz
+    authorised_at timestamptz,
+    disturbed     integer NOT NULL DEFAULT 0,  -- answers about it that a quirk has spoilt
+    welcome_at    timestamptz  -- when a client that was told to wait may come again
 );
 
 CREATE TABLE IF NOT EXISTS payments (

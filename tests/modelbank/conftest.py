@@ -51,6 +51,12 @@ class Running:
         entries = [entry for entry in ledger["entries"] if entry["subject"] == payment_id and entry["kind"] == "debit"]
         return [entry["amount_minor"] for entry in entries if entry["role"] == "customer"]
 
+    async def balance_of(self, username: str) -> int:
+        """Return what a customer of one account has at Mulberry Bank."""
+        accounts = (await self.control("ledger?bank=mulberry"))["accounts"]
+        [balance] = [account["balance_minor"] for account in accounts if account["username"] == username]
+        return int(balance)
+
     async def balance(self, account_id: str, bank: str = "mulberry") -> int:
         ledger = await self.control(f"ledger?bank={bank}")
         [balance] = [account["balance_minor"] for account in ledger["accounts"] if account["id"] == account_id]

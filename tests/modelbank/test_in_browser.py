@@ -60,7 +60,8 @@ async def test_axe_finds_nothing_and_nothing_is_too_wide(modelbank: Running, chr
     tpp = Tpp(modelbank.folder, bank)
     site = f"http://{bank}.localhost:{modelbank.pages_port}"
     page = await chromium.new_page(viewport={"width": 320, "height": 640}, bypass_csp=True)
-    addresses = [f"http://localhost:{modelbank.pages_port}/", f"{site}/", f"{site}/testers", f"{site}/nowhere"]
+    lobby = f"http://localhost:{modelbank.pages_port}"
+    addresses = [f"{lobby}/", f"{lobby}/quirks", *(f"{site}/{name}" for name in ("", "testers", "quirks", "nowhere"))]
     for address in addresses:
         await page.goto(address)
         await check(page, axe)

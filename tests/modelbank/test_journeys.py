@@ -85,12 +85,12 @@ async def test_a_customer_without_enough_money_is_refused_at_the_bank(tpp: Tpp, 
 
 
 async def test_a_late_rejection_comes_after_acsp_and_moves_no_money(modelbank: Running, tpp: Tpp, browser: Browser) -> None:
-    before = await modelbank.balance("mulberry-501")
+    before = await modelbank.balance_of("late")
     payment = await pay(tpp, await agree_payment(tpp, browser, "late"))
     data = await wait_for_status(tpp, payment["DomesticPaymentId"], "RJCT")
     assert data["StatusReason"][0]["StatusReasonCode"] == "DS04"
     assert await modelbank.debits(payment["DomesticPaymentId"]) == []
-    assert await modelbank.balance("mulberry-501") == before
+    assert await modelbank.balance_of("late") == before
     path = f"pisp/domestic-payments/{payment['DomesticPaymentId']}/payment-details"
     details = (await tpp.get(path, await tpp.client_token("payments"))).json()["Data"]["PaymentStatus"]
     assert [entry["Status"] for entry in details] == ["ACSP", "RJCT"]

@@ -18,7 +18,7 @@ from tests.modelbank.conftest import Running, agree_payment, enrol, wait_for_sta
 from tests.modelbank.foreign_client import Browser, Tpp, consent_body
 
 ORDERS = "pisp/domestic-payments"
-CALM = {"down": False, "delay_seconds": 0, "drop_answers": 0, "callback": "normal", "headless": False}
+CALM = {"down": False, "delay_seconds": 0, "drop_answers": 0, "headless": False, "quirks": []}
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def test_a_lost_answer_is_asked_for_again_with_the_same_key(
 
 
 async def test_a_swallowed_customer_never_comes_back_though_the_consent_stands(tpp: Tpp, browser: Browser, lever: Any) -> None:
-    await lever(callback="never")
+    await lever(quirks=["swallowed"])
     consent_id = await tpp.create_payment_consent(consent_body())
     await browser.open(f"/authorize?{tpp.authorize_query(tpp.request_claims(consent_id))}")
     await browser.sign_in("alex")
@@ -86,7 +86,7 @@ async def test_a_swallowed_customer_never_comes_back_though_the_consent_stands(t
 async def test_a_doubled_return_reaches_the_client_before_the_browser_does(
     modelbank: Running, tpp: Tpp, browser: Browser, lever: Any
 ) -> None:
-    await lever(callback="twice")
+    await lever(quirks=["twice"])
     received: list[bytes] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

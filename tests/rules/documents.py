@@ -1,4 +1,4 @@
-"""Guides made from the code: settings, metrics, refusals. Each is a marked part of a document that people write around."""
+"""Guides made from the code: settings, metrics, refusals, quirks. Each is a marked part of a document that people write around."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from pathlib import Path
 from prometheus_client import Counter, Histogram
 
 import strongroom
+from modelbank.ledger.customers import CUSTOMERS
+from modelbank.psu.words import pounds
+from modelbank.quirks import PACKS
 from strongroom.access.errors import OAuthRefused
 from strongroom.funds.model import FAILURE_MESSAGES
 from strongroom.kit import metrics
@@ -70,10 +73,24 @@ def failures_table() -> str:
     return _table(("code", "message"), (f"| `{failure}` | {message} |" for failure, message in sorted(FAILURE_MESSAGES.items())))
 
 
+def quirks_table() -> str:
+    """Return how the pretend banks can be made to fail, as their page for testers tells it."""
+    rows = (f"| `{one.quirk}` | `{one.username}` | {pounds(one.amount_minor)} | {one.happens} | {one.mirrors} |" for one in PACKS)
+    return _table(("quirk", "user name", "amount", "what happens", "as in"), rows)
+
+
+def customers_table() -> str:
+    """Return the pretend customers who bring no quirk."""
+    quirky = {pack.username for pack in PACKS}
+    plain = (one for one in CUSTOMERS if one.username not in quirky)
+    return _table(("name", "who", "what happens"), (f"| `{one.username}` | {one.holder} | {one.purpose} |" for one in plain))
+
+
 DOCUMENTS = (
     Document(ROOT / "docs/operate/settings.md", {"settings": settings_table}),
     Document(ROOT / "docs/operate/monitoring.md", {"metrics": metrics_table}),
     Document(ROOT / "docs/integrate/errors.md", {"refusals": refusals_table, "oauth": oauth_table, "failures": failures_table}),
+    Document(ROOT / "docs/integrate/sandbox.md", {"customers": customers_table, "quirks": quirks_table}),
 )
 
 

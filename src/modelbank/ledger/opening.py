@@ -30,7 +30,7 @@ async def open_bank(tx: Tx, bank: str, bank_name: str, place: int) -> None:
         seed = SeedAccount(suffix, "CACC", account_id, 0)
         await store.add_account(tx, _account(bank, place, seed, account_id, role, None, bank_name, opened_at), suffix)
     for customer in CUSTOMERS:
-        await store.add_customer(tx, bank, customer.username, customer.names, customer.behaviour)
+        await store.add_customer(tx, bank, customer.username, customer.names)
         for seed in customer.accounts:
             await _open(tx, bank, place, seed, customer.username, customer.holder, opened_at)
     await _open(tx, bank, place, RECEIVING, None, RECEIVING_HOLDER, opened_at)

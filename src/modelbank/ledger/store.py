@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from modelbank.database import Tx
-from modelbank.ledger.customers import Behaviour
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +16,6 @@ class Customer:
 
     username: str
     names: tuple[str, ...]
-    behaviour: Behaviour
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +61,10 @@ async def advance_clock(tx: Tx, seconds: float) -> float:
     return ahead
 
 
-async def add_customer(tx: Tx, bank: str, username: str, names: Sequence[str], behaviour: Behaviour) -> None:
+async def add_customer(tx: Tx, bank: str, username: str, names: Sequence[str]) -> None:
     """Add a customer unless they are there."""
     await tx.execute(
-        "INSERT INTO customers (bank, username, names, behaviour) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        bank,
-        username,
-        list(names),
-        behaviour,
+        "INSERT INTO customers (bank, username, names) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", bank, username, list(names)
     )
 
 
@@ -97,8 +91,8 @@ async def add_account(tx: Tx, account: Account, position: int) -> None:
 
 async def find_customer(tx: Tx, bank: str, username: str) -> Customer | None:
     """Find a customer by user name."""
-    row = await tx.fetchrow("SELECT username, names, behaviour FROM customers WHERE bank = $1 AND username = $2", bank, username)
-    return None if row is None else Customer(row["username"], tuple(row["names"]), Behaviour(row["behaviour"]))
+    row = await tx.fetchrow("SELECT username, names FROM customers WHERE bank = $1 AND username = $2", bank, username)
+    return None if row is None else Customer(row["username"], tuple(row["names"]))
 
 
 async def list_customer_accounts(tx: Tx, bank: str, username: str) -> list[Account]:

@@ -33,19 +33,21 @@ class Posted:
 Return = Redirected | Posted
 
 
-def granted(bank: Bank, visit: Authorisation, code: str) -> Return:
+def granted(bank: Bank, visit: Authorisation, code: str, skew_seconds: int = 0) -> Return:
     """Return with a code and, in the hybrid flow, an id_token that vouches for code and state (c_hash, s_hash)."""
     fields = {"code": code, "state": visit.state}
     if visit.response_type == "code id_token":
         hashes = {"c_hash": half_hash(code), "s_hash": half_hash(visit.state)}
-        fields["id_token"] = bank.key.token({**id_claims(bank, visit.client_id, visit), **hashes})
+        fields["id_token"] = bank.key.token({**id_claims(bank, visit.client_id, visit, skew_seconds), **hashes})
     return make_return(bank, visit.client_id, visit.redirect_uri, visit.response_mode, fields)
 
 
-def refused(bank: Bank, visit: Authorisation) -> Return:
-    """Return with the visit's error."""
-    fields = {"error": visit.error or "server_error", "state": visit.state}
-    if visit.error_text:
+def refused(bank: Bank, visit: Authorisation, *, says_why: bool = True) -> Return:
+    """Return with the visit's error, or with nothing but the state."""
+    fields = {"state": visit.state}
+    if says_why:
+        fields["error"] = visit.error or "server_error"
+    if says_why and visit.error_text:
         fields["error_description"] = visit.error_text
     return make_return(bank, visit.client_id, visit.redirect_uri, visit.response_mode, fields)
 

@@ -151,6 +151,25 @@ async def note_login(tx: Tx, authorisation_id: str, username: str) -> None:
     )
 
 
+async def shorten_session(tx: Tx, authorisation_id: str, seconds: int) -> None:
+    """End a visit so many seconds from now, unless it ends sooner."""
+    await tx.execute(
+        "UPDATE authorisations SET expires_at = least(expires_at, app_now() + make_interval(secs => $2)) WHERE id = $1",
+        authorisation_id,
+        float(seconds),
+    )
+
+
+async def age_visit(tx: Tx, authorisation_id: str, seconds: float) -> bool:
+    """Let time pass for one visit alone; False when there is none."""
+    row = await tx.fetchrow(
+        "UPDATE authorisations SET expires_at = expires_at - make_interval(secs => $2) WHERE id = $1 RETURNING 1",
+        authorisation_id,
+        seconds,
+    )
+    return row is not None
+
+
 async def note_accounts(tx: Tx, authorisation_id: str, account_ids: Sequence[str]) -> None:
     """Remember which accounts the customer chose."""
     await tx.execute(

@@ -15,12 +15,14 @@ from modelbank.banks import Bank, Client
 from modelbank.config import Limits
 from modelbank.database import Pool
 from modelbank.jose.keys import half_hash
+from modelbank.levers import store as levers
 from modelbank.oauth import store
 from modelbank.oauth.certificates import thumbprint
 from modelbank.oauth.clients import authenticate_client
 from modelbank.oauth.errors import NO_STORE, OAuthRefused
 from modelbank.oauth.requests import RESOURCE_SCOPES
 from modelbank.oauth.store import AccessToken, Redeemed
+from modelbank.quirks import SKEW_SECONDS, Quirk
 from modelbank.web.asgi import BadRequest, Request, Response, json_response
 
 ID_TOKEN_SECONDS = 300
@@ -78,7 +80,9 @@ class TokenEndpoint:
             _check_binding(redeemed, form)
             grant = AccessToken(client.id, "customer", redeemed.scope, redeemed.consent_id, certificate)
             await store.add_token(connection, bank.id, token, grant, seconds, redeemed.authorisation_id)
-        id_token = bank.key.token({**id_claims(bank, client.id, redeemed), "at_hash": half_hash(token)})
+            agreed = await levers.find_agreed(connection, bank, redeemed.consent_id)
+        skew_seconds = SKEW_SECONDS if agreed and Quirk.CLOCK_SKEW in agreed.quirks else 0
+        id_token = bank.key.token({**id_claims(bank, client.id, redeemed, skew_seconds), "at_hash": half_hash(token)})
         return {**_bearer(token, seconds, redeemed.scope), "id_token": id_token}
 
 
@@ -104,9 +108,9 @@ def _proves(verifier: str, challenge: str) -> bool:
     return hmac.compare_digest(computed, challenge.encode())
 
 
-def id_claims(bank: Bank, client_id: str, about: Redeemed | store.Authorisation) -> dict[str, Any]:
+def id_claims(bank: Bank, client_id: str, about: Redeemed | store.Authorisation, skew_seconds: int = 0) -> dict[str, Any]:
     """Return the claims that every id_token has. `sub` is the intent, as the UK profile allows: no customer is named."""
-    issued_at = int(time.time())
+    issued_at = int(time.time()) + skew_seconds
     authenticated_at = about.authenticated_at
     return {
         "iss": bank.issuer,

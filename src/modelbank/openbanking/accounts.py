@@ -9,7 +9,6 @@ from typing import Any
 
 from modelbank.database import Pool
 from modelbank.ledger import store as ledger
-from modelbank.ledger.customers import Behaviour
 from modelbank.ledger.store import Account, Customer
 from modelbank.oauth import store as oauth_store
 from modelbank.openbanking import store
@@ -20,6 +19,7 @@ from modelbank.openbanking.guard import Act, Call
 from modelbank.openbanking.schemas import AccessConsentRequest
 from modelbank.openbanking.standing import Kind, statement_months, tell, tell_statements
 from modelbank.openbanking.store import Consent
+from modelbank.quirks import Quirk
 
 BASE = "/open-banking/v4.0/aisp"
 _BASIC = ("ReadAccountsBasic", "ReadAccountsDetail")
@@ -70,15 +70,13 @@ class Accounts:
     async def list_accounts(self, call: Call) -> Answer:
         """List the accounts that the customer chose."""
         consent, accounts = await self._open(call, *_BASIC)
-        customer = await self._customer(consent)
-        data = [_account(account, customer, consent) for account in accounts]
+        data = [_account(account, consent, call.quirks) for account in accounts]
         return read({"Data": {"Account": data}}, f"{BASE}/accounts", TotalPages=1)
 
     async def read_account(self, call: Call) -> Answer:
         """Tell about one account."""
         consent, accounts = await self._open(call, *_BASIC)
-        customer = await self._customer(consent)
-        data = [_account(_one(accounts, call), customer, consent)]
+        data = [_account(_one(accounts, call), consent, call.quirks)]
         return read({"Data": {"Account": data}}, f"{BASE}/accounts/{call.request.values['AccountId']}", TotalPages=1)
 
     async def list_balances(self, call: Call) -> Answer:
@@ -106,21 +104,21 @@ class Accounts:
     async def read_party(self, call: Call) -> Answer:
         """Tell who signed in and gave the consent."""
         consent, _ = await self._open(call, "ReadPartyPSU")
-        customer = await self._customer(consent)
+        customer = await self._party(call, consent)
         return read({"Data": {"Party": _parties(customer)[0]}}, f"{BASE}/party", TotalPages=1)
 
     async def read_account_party(self, call: Call) -> Answer:
         """Tell who owns an account, as seen from the person who gave the consent."""
         consent, accounts = await self._open(call, "ReadParty")
         account = _one(accounts, call)
-        customer = await self._customer(consent)
+        customer = await self._party(call, consent)
         return read({"Data": {"Party": _parties(customer)[0]}}, f"{BASE}/accounts/{account.id}/party", TotalPages=1)
 
     async def list_account_parties(self, call: Call) -> Answer:
         """Tell everybody who owns an account."""
         consent, accounts = await self._open(call, "ReadParty")
         account = _one(accounts, call)
-        customer = await self._customer(consent)
+        customer = await self._party(call, consent)
         return read({"Data": {"Party": _parties(customer)}}, f"{BASE}/accounts/{account.id}/parties", TotalPages=1)
 
     async def _open(self, call: Call, *permissions: str) -> tuple[Consent, list[Account]]:
@@ -132,7 +130,10 @@ class Accounts:
             raise forbidden("The customer did not agree to this.")
         return consent, await ledger.list_accounts(self._pool, call.bank.id, consent.account_ids)
 
-    async def _customer(self, consent: Consent) -> Customer:
+    async def _party(self, call: Call, consent: Consent) -> Customer:
+        """Return whose accounts these are. Raise Bare 404 where the bank has no such endpoint."""
+        if Quirk.NAMELESS in call.quirks:
+            raise Bare(404)
         customer = await ledger.find_customer(self._pool, consent.bank, consent.username or "")
         assert customer is not None  # noqa: S101  # customers are never deleted, and an authorised consent has one
         return customer
@@ -225,7 +226,7 @@ def _consent_content(consent: Consent) -> dict[str, Any]:
     return {"Data": asked | state_of(consent), "Risk": {}}
 
 
-def _account(account: Account, customer: Customer, consent: Consent) -> dict[str, Any]:
+def _account(account: Account, consent: Consent, quirks: frozenset[Quirk]) -> dict[str, Any]:
     content: dict[str, Any] = {
         "AccountId": account.id,
         "Status": "Enabled",
@@ -238,7 +239,7 @@ def _account(account: Account, customer: Customer, consent: Consent) -> dict[str
     }
     if "ReadAccountsDetail" in consent.permissions:
         detail = {"SchemeName": "UK.OBIE.SortCodeAccountNumber", "Identification": account.identification}
-        if customer.behaviour is not Behaviour.NAMELESS:
+        if quirks.isdisjoint({Quirk.NAMELESS, Quirk.PARTY_ONLY}):
             detail["Name"] = account.holder
         content["Account"] = [detail]
     return content

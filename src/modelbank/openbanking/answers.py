@@ -8,6 +8,7 @@ from typing import Any
 
 # The texts go with codes of OBExternalStatusReason1Code; the words are this bank's.
 REASONS = {
+    "AM14": "The amount is over what this bank lets its customers pay by open banking.",
     "AM04": "There is not enough money in the account.",
     "CUST": "The customer said no.",
     "DS04": "The bank stopped the payment after accepting it.",

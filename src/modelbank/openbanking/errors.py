@@ -47,10 +47,11 @@ class Refused(Exception):  # an outcome, named by what is so
 
 @dataclass
 class Bare(Exception):  # as above
-    """A request is refused by a status alone: the standard gives these answers no body."""
+    """A request is refused by a status alone: the standard gives these answers no body. Only a quirk gives them one."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
 
 
 def not_found(path: str) -> Refused:

@@ -15,15 +15,16 @@ import msgspec
 from modelbank.banks import Bank, Client
 from modelbank.config import Limits
 from modelbank.database import Pool
-from modelbank.ledger.customers import Behaviour
+from modelbank.levers import store as levers
+from modelbank.levers.store import Agreed
 from modelbank.oauth import store as oauth_store
 from modelbank.oauth.certificates import thumbprint
 from modelbank.oauth.store import AccessToken
-from modelbank.openbanking import store
 from modelbank.openbanking.answers import Answer
 from modelbank.openbanking.bodies import check_shape, parse_json
 from modelbank.openbanking.errors import Bare, Code, Refused, forbidden
 from modelbank.openbanking.signatures import sign_body, verify_body
+from modelbank.quirks import EARLY_SECONDS, SKEW_SECONDS, Quirk
 from modelbank.web.asgi import BadRequest, Request, Response
 
 JSON = "application/json; charset=utf-8"
@@ -31,6 +32,8 @@ _INTERACTION = re.compile(r"[\x21-\x7e]{1,128}")
 _BEARER = re.compile(r"bearer ([A-Za-z0-9._~+/=-]{1,512})", re.IGNORECASE)
 _MAX_KEY = 40
 _JSON_RANGES = ("application/json", "application/*", "*/*")
+_SIGNATURE = "x-jws-signature"
+_WEB_PAGE = b"<!doctype html><html><head><title>Bad Request</title></head><body><h1>Bad Request</h1></body></html>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,12 @@ class Call:
     content: dict[str, Any]
     typed: Any
     idempotency_key: str
+    agreed: Agreed | None = None
+
+    @property
+    def quirks(self) -> frozenset[Quirk]:
+        """Return the quirks that strike here."""
+        return self.agreed.quirks if self.agreed else frozenset()
 
     @property
     def consent_id(self) -> str:
@@ -85,7 +94,7 @@ class Guard:
             call = await self._admit(bank, request, endpoint)
             answer = await endpoint.act(call)
         except Bare as bare:
-            return Response(bare.status, headers=bare.headers)
+            return Response(bare.status, bare.body, bare.headers)
         except Refused as refused:
             return _shape(bank, endpoint, refused.status, _error(refused))
         except BadRequest as wrong:
@@ -93,7 +102,14 @@ class Guard:
         if answer is None:
             return Response(204)
         content = answer.content | {"Links": {"Self": bank.issuer + answer.self_path}, "Meta": answer.meta}
-        return _shape(bank, endpoint, answer.status, content)
+        skew_seconds = SKEW_SECONDS if Quirk.CLOCK_SKEW in call.quirks else 0
+        response = _shape(bank, endpoint, answer.status, content, skew_seconds)
+        return _with_wrong_signature(bank, response) if await self._is_forged(call, endpoint) else response
+
+    async def _is_forged(self, call: Call, endpoint: Endpoint) -> bool:
+        if not endpoint.is_signed or call.agreed is None or Quirk.WRONG_SIGNATURE not in call.quirks:
+            return False
+        return await levers.disturb(self._pool, call.agreed.consent_id)
 
     async def _admit(self, bank: Bank, request: Request, endpoint: Endpoint) -> Call:
         token = await self._token(bank, request)
@@ -104,14 +120,16 @@ class Guard:
             raise forbidden("The token's scope does not cover this.")
         if endpoint.kind != token.kind:
             raise forbidden("This needs the other kind of token: see the standard's grant types.")
-        await self._trouble(token, request)
+        agreed = await self._agreed(bank, token, request)
+        if agreed is not None:
+            await self._disturb(agreed)
         _check_media(request, endpoint)
         key = _idempotency_key(request) if endpoint.idempotent else ""
         if endpoint.shape is not None and endpoint.is_signed:
-            verify_body(bank, client, request.headers.get("x-jws-signature"), request.body)
+            verify_body(bank, client, request.headers.get(_SIGNATURE), request.body)
         content = parse_json(request.body) if endpoint.shape is not None else {}
         typed = check_shape(content, endpoint.shape) if endpoint.shape is not None else None
-        return Call(bank, client, token, request, interaction_id(request), content, typed, key)
+        return Call(bank, client, token, request, interaction_id(request), content, typed, key, agreed)
 
     async def _token(self, bank: Bank, request: Request) -> AccessToken:
         """Return the live token that is bound to this very certificate. Raise Bare (401, no body) otherwise."""
@@ -123,16 +141,22 @@ class Guard:
             raise Bare(401, (("www-authenticate", 'Bearer error="invalid_token"'),))
         return token
 
-    async def _trouble(self, token: AccessToken, request: Request) -> None:
-        """Behave as badly as the customer that was chosen asks for."""
+    async def _agreed(self, bank: Bank, token: AccessToken, request: Request) -> Agreed | None:
+        """Find the agreement that a request is about, with its quirks."""
         named = token.consent_id or request.values.get("ConsentId") or request.values.get("DomesticPaymentId")
-        trouble = await store.find_trouble(self._pool, named) if named else None
-        if trouble is None:
-            return
-        if trouble.behaviour is Behaviour.SLOW:
+        return await levers.find_agreed(self._pool, bank, named) if named else None
+
+    async def _disturb(self, agreed: Agreed) -> None:
+        """Behave as badly as was chosen. Raise Bare instead of doing what is asked."""
+        quirks = agreed.quirks
+        if Quirk.SLOW in quirks:
             await asyncio.sleep(self._limits.slow_seconds)
-        if trouble.behaviour is Behaviour.DOWN and trouble.agreed_seconds_ago < self._limits.down_seconds:
-            raise Bare(503, (("retry-after", str(int(self._limits.down_seconds - trouble.agreed_seconds_ago) + 1)),))
+        if Quirk.DOWN in quirks and agreed.seconds_ago < self._limits.down_seconds:
+            raise Bare(503, (("retry-after", str(int(self._limits.down_seconds - agreed.seconds_ago) + 1)),))
+        if Quirk.TOO_MANY in quirks and await levers.comes_too_early(self._pool, agreed.consent_id):
+            raise Bare(429, (("retry-after", str(EARLY_SECONDS)),))
+        if Quirk.HTML_ERRORS in quirks and await levers.disturb(self._pool, agreed.consent_id):
+            raise Bare(400, (("content-type", "text/html; charset=utf-8"),), _WEB_PAGE)
 
 
 def interaction_id(request: Request) -> str:
@@ -168,9 +192,15 @@ def _error(refused: Refused) -> dict[str, Any]:
     return {"Id": str(uuid.uuid4()), "Errors": [error]}
 
 
-def _shape(bank: Bank, endpoint: Endpoint, status: int, content: dict[str, Any]) -> Response:
+def _shape(bank: Bank, endpoint: Endpoint, status: int, content: dict[str, Any], skew_seconds: int = 0) -> Response:
     body = msgspec.json.encode(content)
     headers: tuple[tuple[str, str], ...] = (("content-type", JSON), ("cache-control", "no-store"))
     if endpoint.is_signed:
-        headers = (*headers, ("x-jws-signature", sign_body(bank, body)))
+        headers = (*headers, (_SIGNATURE, sign_body(bank, body, skew_seconds)))
     return Response(status, body, headers)
+
+
+def _with_wrong_signature(bank: Bank, answer: Response) -> Response:
+    """Return the answer with the bank's signature over something else."""
+    headers = tuple(header for header in answer.headers if header[0] != _SIGNATURE)
+    return Response(answer.status, answer.body, (*headers, (_SIGNATURE, sign_body(bank, answer.body + b" "))))

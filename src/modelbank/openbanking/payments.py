@@ -14,8 +14,6 @@ from msgspec import UNSET
 from modelbank.config import Limits, Schedule
 from modelbank.database import Pool, Tx
 from modelbank.ledger import store as ledger
-from modelbank.ledger.customers import Behaviour
-from modelbank.ledger.store import Account
 from modelbank.openbanking import store
 from modelbank.openbanking.answers import REASONS, Answer, created, read, status_reason, timestamp
 from modelbank.openbanking.consents import get_consent, state_of
@@ -23,6 +21,7 @@ from modelbank.openbanking.errors import Code, Refused, forbidden, not_found
 from modelbank.openbanking.guard import Call
 from modelbank.openbanking.schemas import PURPOSE_CODES, Amount, Initiation, PaymentConsentRequest, PaymentRequest
 from modelbank.openbanking.store import Claimed, Consent, Payment, Step
+from modelbank.quirks import LIMIT_MINOR, Quirk
 
 BASE = "/open-banking/v4.0/pisp"
 _INSTRUMENTS = ("UK.OBIE.FPS", "UK.OBIE.CHAPS", "UK.OBIE.BACS", "UK.OBIE.BalanceTransfer")
@@ -74,7 +73,7 @@ class Payments:
         [account] = await ledger.list_accounts(self._pool, call.bank.id, consent.account_ids)
         result = {
             "FundsAvailableDateTime": timestamp(await ledger.now(self._pool)),
-            "FundsAvailable": account.available_minor >= (consent.amount_minor or 0),
+            "FundsAvailable": Quirk.NO_FUNDS not in call.quirks and account.available_minor >= (consent.amount_minor or 0),
         }
         path = f"{BASE}/domestic-payment-consents/{consent.id}/funds-confirmation"
         return read({"Data": {"FundsAvailableResult": result}}, path)
@@ -88,13 +87,13 @@ class Payments:
             claimed = await self._claim(connection, call, "domestic-payments", str(uuid.uuid4()))
             if claimed.is_new:
                 await self._receive(connection, call, claimed.resource_id, asked.data.initiation.instruction_identification)
-            content = await _payment_content(connection, await _get_payment(connection, call, claimed.resource_id))
+            content = await _payment_content(connection, await _get_payment(connection, call, claimed.resource_id), call.quirks)
         return created(content, f"{BASE}/domestic-payments/{claimed.resource_id}")
 
     async def read_payment(self, call: Call) -> Answer:
         """Tell where a payment stands."""
         payment = await _get_payment(self._pool, call, call.request.values["DomesticPaymentId"])
-        return read(await _payment_content(self._pool, payment), f"{BASE}/domestic-payments/{payment.id}")
+        return read(await _payment_content(self._pool, payment, call.quirks), f"{BASE}/domestic-payments/{payment.id}")
 
     async def read_details(self, call: Call) -> Answer:
         """Tell every status that a payment has had; RCVD is no status of this resource."""
@@ -128,18 +127,19 @@ class Payments:
         _check_same(consent, call.content)
         if not await store.consume_consent(tx, consent.id):
             raise Refused(Code.CONSENT_STATUS, "The consent is not authorised, or was used before.", "Data.ConsentId")
-        plan = await self._plan(tx, consent)
+        plan = await self._plan(tx, consent, call.quirks)
         if not await store.add_payment(tx, payment_id, consent, instruction_id, plan):
             message = "A payment with this InstructionIdentification exists."
             raise Refused(Code.ALREADY_EXISTS, message, "Data.Initiation.InstructionIdentification", 409)
 
-    async def _plan(self, tx: Tx, consent: Consent) -> list[Step]:
-        """Set the money aside and plan the payment's way; without money it is rejected at once."""
+    async def _plan(self, tx: Tx, consent: Consent, quirks: frozenset[Quirk]) -> list[Step]:
+        """Set the money aside and plan the payment's way; without money, or over the limit, it is rejected at once."""
         assert consent.amount_minor is not None  # noqa: S101  # every payment consent has an amount
-        if not await ledger.reserve(tx, consent.bank, consent.account_ids[0], consent.amount_minor):
+        if Quirk.OVER_LIMIT in quirks and consent.amount_minor > LIMIT_MINOR:
+            return [Step("RJCT", 0, "AM14")]
+        if Quirk.NO_FUNDS in quirks or not await ledger.reserve(tx, consent.bank, consent.account_ids[0], consent.amount_minor):
             return [Step("RJCT", 0, "AM04")]
-        trouble = await store.find_trouble(tx, consent.id)
-        return plan_steps(self._schedule, fails_late=trouble is not None and trouble.behaviour is Behaviour.LATE)
+        return plan_steps(self._schedule, fails_late=Quirk.LATE in quirks)
 
 
 def plan_steps(schedule: Schedule, *, fails_late: bool) -> list[Step]:
@@ -209,11 +209,13 @@ def _consent_content(consent: Consent) -> dict[str, Any]:
     return {"Data": content["Data"] | state_of(consent), "Risk": content["Risk"]}
 
 
-async def _payment_content(tx: Tx, payment: Payment) -> dict[str, Any]:
+async def _payment_content(tx: Tx, payment: Payment, quirks: frozenset[Quirk]) -> dict[str, Any]:
     consent = await store.find_consent(tx, payment.bank, "payments", payment.consent_id)
     assert consent is not None  # noqa: S101  # a payment's consent is never deleted
     [account] = await ledger.list_accounts(tx, payment.bank, [payment.account_id])
-    payer = await _payer(tx, account)
+    is_named = quirks.isdisjoint({Quirk.NAMELESS, Quirk.PARTY_ONLY})
+    payer = {"SchemeName": "UK.OBIE.SortCodeAccountNumber", "Identification": account.identification}
+    payer |= {"Name": account.holder} if is_named else {}
     data = {
         "DomesticPaymentId": payment.id,
         "ConsentId": payment.consent_id,
@@ -224,17 +226,9 @@ async def _payment_content(tx: Tx, payment: Payment) -> dict[str, Any]:
         "Initiation": consent.content["Data"]["Initiation"],
         "Debtor": payer,
     }
-    if consent.content["Data"].get("ReadRefundAccount") == "Yes":
-        data["Refund"] = {"Account": {"Name": account.holder, **payer}}
+    if is_named and consent.content["Data"].get("ReadRefundAccount") == "Yes":
+        data["Refund"] = {"Account": payer}
     return {"Data": data}
-
-
-async def _payer(tx: Tx, account: Account) -> dict[str, str]:
-    payer = {"SchemeName": "UK.OBIE.SortCodeAccountNumber", "Identification": account.identification}
-    customer = await ledger.find_customer(tx, account.bank, account.username or "")
-    if customer is not None and customer.behaviour is not Behaviour.NAMELESS:
-        payer["Name"] = account.holder
-    return payer
 
 
 def _detail(payment: Payment, step: dict[str, Any]) -> dict[str, Any]:

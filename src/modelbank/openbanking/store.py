@@ -1,4 +1,4 @@
-"""All SQL about consents, payments, idempotency and the testers' levers."""
+"""All SQL about consents, payments and idempotency."""
 
 from __future__ import annotations
 
@@ -9,48 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from modelbank.database import Tx
-from modelbank.ledger.customers import Behaviour
-
-
-@dataclass(frozen=True, slots=True)
-class Switches:
-    """How a bank is told to misbehave."""
-
-    down: bool = False
-    delay_seconds: float = 0.0
-    drop_answers: int = 0
-    callback: str = "normal"
-    headless: bool | None = None
-
-
-async def get_switches(tx: Tx, bank: str) -> Switches:
-    """Return a bank's levers as they stand."""
-    row = await tx.fetchrow("SELECT down, delay_seconds, drop_answers, callback, headless FROM switches WHERE bank = $1", bank)
-    return Switches() if row is None else Switches(**row)
-
-
-async def set_switches(tx: Tx, bank: str, switches: Switches) -> None:
-    """Set every lever of a bank."""
-    await tx.execute(
-        """
-        INSERT INTO switches (bank, down, delay_seconds, drop_answers, callback, headless) VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (bank) DO UPDATE SET down = $2, delay_seconds = $3, drop_answers = $4, callback = $5, headless = $6
-        """,
-        bank,
-        switches.down,
-        switches.delay_seconds,
-        switches.drop_answers,
-        switches.callback,
-        switches.headless,
-    )
-
-
-async def take_drop(tx: Tx, bank: str) -> bool:
-    """Use up one of the answers that a tester wants lost; False when none is wanted."""
-    row = await tx.fetchrow(
-        "UPDATE switches SET drop_answers = drop_answers - 1 WHERE bank = $1 AND drop_answers > 0 RETURNING 1", bank
-    )
-    return row is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,28 +168,6 @@ class FundsConfirmation:
 
     is_available: bool
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """How the chosen customer makes the bank behave, and for how long they have been chosen."""
-
-    behaviour: Behaviour
-    agreed_seconds_ago: float
-
-
-async def find_trouble(tx: Tx, resource_id: str) -> Trouble | None:
-    """Find the behaviour that goes with a consent's or payment's customer, once they have agreed."""
-    row = await tx.fetchrow(
-        """
-        SELECT behaviour, extract(epoch FROM app_now() - authorised_at)::float8 AS agreed_seconds_ago
-        FROM consents JOIN customers USING (bank, username)
-        WHERE consents.id = coalesce((SELECT consent_id FROM payments WHERE payments.id = $1), $1)
-          AND authorised_at IS NOT NULL AND behaviour <> 'normal'
-        """,
-        resource_id,
-    )
-    return None if row is None else Trouble(Behaviour(row["behaviour"]), row["agreed_seconds_ago"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from modelbank.banks import Bank
 from modelbank.oauth.returns import Posted, Redirected, Return, origin
-from modelbank.psu.words import pounds, sort_code
+from modelbank.psu.words import code, pounds, sort_code
 from modelbank.web.asgi import Response
 
 _HERE = Path(__file__).parent
@@ -26,7 +26,7 @@ _SAFETY = (
 _templates = Environment(
     loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_templates.filters |= {"pounds": pounds, "sort_code": sort_code}
+_templates.filters |= {"code": code, "pounds": pounds, "sort_code": sort_code}
 
 
 def page(

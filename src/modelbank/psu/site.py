@@ -10,10 +10,11 @@ from modelbank.control import Control
 from modelbank.database import Pool
 from modelbank.ledger import store as ledger
 from modelbank.ledger.customers import PASSWORD
-from modelbank.openbanking import store
+from modelbank.levers import store as levers
 from modelbank.psu.rendering import STATIC, page
 from modelbank.psu.visits import Place, Visits
 from modelbank.psu.words import TESTERS
+from modelbank.quirks import PACKS
 from modelbank.web.asgi import Application, Found, Handler, Request, Response, Routes, json_response
 
 _PLAIN_HOSTS = ("localhost", "127.0.0.1")
@@ -33,6 +34,7 @@ class Site:
             [
                 ("GET", "/", self._home),
                 ("GET", "/testers", self._testers),
+                ("GET", "/quirks", self._quirks),
                 *((method, "/authorize", visits.begin) for method in ("GET", "POST")),
                 *((method, f"/{name}/{{visit}}", step) for name, step in steps.items() for method in ("GET", "POST")),
                 ("POST", "/cancel/{visit}", visits.cancel),
@@ -70,6 +72,8 @@ class Site:
         first, _, rest = request.path.removeprefix("/b/").partition("/")
         if request.path.startswith("/b/") and first in self._banks:
             return await self._page(Place(self._banks[first], f"/b/{first}", request), f"/{rest}")
+        if request.path == "/quirks":
+            return _quirks_page(None, "", {bank.id: await self._of_bank(bank) for bank in self._banks.values()})
         if request.path == "/":
             return page("index.html", bank=None, prefix="", banks=self._banks.values(), port=self._pages_port)
         return page("stopped.html", bank=None, prefix="", status=404, title=_NOWHERE, text=_NOWHERE_TEXT, way_on=None)
@@ -77,7 +81,7 @@ class Site:
     async def _page(self, place: Place, path: str) -> Response:
         match self._routes.find(place.request.method, path):
             case Found(step, values):
-                if (await store.get_switches(self._pool, place.bank.id)).down and path != "/":
+                if (await levers.get_switches(self._pool, place.bank.id)).down and path != "/":
                     return _stopped(place, 503, "We will be back soon", _DOWN)
                 answer: Response = await step(replace(place, request=replace(place.request, values=dict(values))))
                 return answer
@@ -102,6 +106,14 @@ class Site:
             password=PASSWORD,
         )
 
+    async def _quirks(self, place: Place) -> Response:
+        return _quirks_page(place.bank, place.prefix, {place.bank.id: await self._of_bank(place.bank)})
+
+    async def _of_bank(self, bank: Bank) -> list[str]:
+        """Return the quirks that everybody meets at a bank now."""
+        pulled = (await levers.get_switches(self._pool, bank.id)).quirks
+        return list(bank.config.quirks) if pulled is None else pulled
+
     async def _health(self, _request: Request) -> Response:
         await ledger.now(self._pool)
         return json_response(200, {"status": "ok", "banks": list(self._banks)})
@@ -109,6 +121,10 @@ class Site:
 
 async def _static(request: Request) -> Response:
     return STATIC.get(request.path.removeprefix("/static/"), Response(404))
+
+
+def _quirks_page(bank: Bank | None, prefix: str, of_banks: dict[str, list[str]]) -> Response:
+    return page("quirks.html", bank=bank, prefix=prefix, packs=PACKS, of_banks=of_banks, password=PASSWORD)
 
 
 def _stopped(place: Place, status: int, title: str, text: str) -> Response:

@@ -21,6 +21,7 @@ from modelbank.jose.keys import half_hash
 from modelbank.ledger import store as ledger
 from modelbank.ledger.customers import PASSWORD
 from modelbank.ledger.store import Account
+from modelbank.levers import store as levers
 from modelbank.oauth import returns
 from modelbank.oauth import store as oauth_store
 from modelbank.oauth.errors import RequestRefused
@@ -34,6 +35,7 @@ from modelbank.openbanking.schemas import Initiation
 from modelbank.openbanking.store import Consent
 from modelbank.psu.rendering import leave, page, see_other
 from modelbank.psu.words import TESTERS, clusters
+from modelbank.quirks import SKEW_SECONDS, Quirk
 from modelbank.web.asgi import Request, Response
 
 MOST_WRONG_LOGINS = 5
@@ -182,11 +184,11 @@ class Visits:
             return visit
         if visit.authorisation.outcome is None:
             return self._at_next_step(visit)
-        callback = (await store.get_switches(self._pool, place.bank.id)).callback
-        if callback == "never":
+        quirks = await self._quirks(visit)
+        if Quirk.SWALLOWED in quirks:
             return self._page("stopped.html", visit, title="You can close this page", text=_SWALLOWED, way_on=None)
-        way = await self._way_back(place.bank, visit.authorisation)
-        if callback == "twice":
+        way = await self._way_back(place.bank, visit.authorisation, quirks)
+        if Quirk.TWICE in quirks:
             await _send_ahead(way)
         granted = visit.authorisation.outcome == "granted"
         return leave(way, bank=place.bank, prefix=place.prefix, granted=granted, **self._about(visit))
@@ -218,7 +220,7 @@ class Visits:
         return leave(way, bank=place.bank, prefix=place.prefix, granted=False, client=client)
 
     async def _is_headless(self, bank: Bank) -> bool:
-        lever = (await store.get_switches(self._pool, bank.id)).headless
+        lever = (await levers.get_switches(self._pool, bank.id)).headless
         return self._config.headless if lever is None else lever
 
     async def _agree_unasked(self, place: Place, visit_id: str, browser: str) -> Response:
@@ -231,7 +233,7 @@ class Visits:
         await self._agree_or_refuse(visit, owned)
         done = await self._load(place, visit_id, browser)
         assert done is not None  # noqa: S101  # as above
-        way = await self._way_back(place.bank, done.authorisation)
+        way = await self._way_back(place.bank, done.authorisation, await self._quirks(done))
         granted = done.authorisation.outcome == "granted"
         return leave(way, bank=place.bank, prefix=place.prefix, granted=granted, **self._about(done))
 
@@ -280,6 +282,9 @@ class Visits:
         customer = await ledger.find_customer(self._pool, visit.place.bank.id, username)
         if customer is not None and hmac.compare_digest(form.get("password", "").encode(), PASSWORD.encode()):
             await oauth_store.note_login(self._pool, visit.authorisation.id, username)
+            if Quirk.SHORT_SESSION in await self._quirks(visit, username):
+                seconds = self._config.limits.short_session_seconds
+                await oauth_store.shorten_session(self._pool, visit.authorisation.id, seconds)
             return see_other(visit.place.path("accounts", visit.authorisation.id))
         if await oauth_store.note_wrong_login(self._pool, visit.authorisation.id, MOST_WRONG_LOGINS):
             error = "That user name and password do not go together. Check them and try again."
@@ -325,12 +330,17 @@ class Visits:
             return "CUST"
         return "AM04" if visit.is_payment else "U037"
 
-    async def _way_back(self, bank: Bank, authorisation: Authorisation) -> Return:
+    async def _quirks(self, visit: Visit, username: str | None = None) -> frozenset[Quirk]:
+        """Find what strikes here: `username` has just signed in, else whoever had before."""
+        who = username or visit.authorisation.username
+        return await levers.find_quirks(self._pool, visit.place.bank, visit.consent.amount_minor, who)
+
+    async def _way_back(self, bank: Bank, authorisation: Authorisation, quirks: frozenset[Quirk]) -> Return:
         if authorisation.outcome != "granted":
-            return returns.refused(bank, authorisation)
+            return returns.refused(bank, authorisation, says_why=Quirk.NO_ERROR not in quirks)
         code = secrets.token_urlsafe(32)
         await oauth_store.add_code(self._pool, authorisation.id, code, self._config.limits.code_seconds)
-        return returns.granted(bank, authorisation, code)
+        return returns.granted(bank, authorisation, code, SKEW_SECONDS if Quirk.CLOCK_SKEW in quirks else 0)
 
     # -- pages ----------------------------------------------------------------------------------------------------
 

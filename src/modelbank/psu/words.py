@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from markupsafe import Markup, escape
 
 from modelbank.ledger.customers import CUSTOMERS
 
@@ -18,6 +21,11 @@ def pounds(amount_minor: int) -> str:
 def sort_code(digits: str) -> str:
     """Write a sort code as people do: 99-90-10."""
     return "-".join(digits[place : place + 2] for place in range(0, len(digits), 2))
+
+
+def code(text: str) -> Markup:
+    """Mark what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text)))  # noqa: S704  # escaped before it is marked
 
 
 @dataclass(frozen=True, slots=True)

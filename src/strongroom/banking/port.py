@@ -31,6 +31,15 @@ class BankRefused(Fault):
     """The bank said no. Final for this attempt; `code` is the bank's own reason code, `message` our plain sentence."""
 
 
+MOST_PATIENCE_SECONDS = 3600
+
+
+def wait_seconds(fault: BankUnavailable | BankSilent | BankRefused | None, otherwise: float) -> float:
+    """Return when to ask a bank again: as it said itself (Retry-After), at most an hour, and never sooner than `otherwise`."""
+    asked = fault.retry_after_seconds if fault is not None else 0
+    return max(otherwise, min(asked, MOST_PATIENCE_SECONDS))
+
+
 class PaymentStatus(StrEnum):
     """Where a submitted payment stands, in the bank's eyes."""
 

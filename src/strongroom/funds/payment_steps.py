@@ -23,6 +23,7 @@ from strongroom.banking.port import (
     Grant,
     PaymentReport,
     PaymentStatus,
+    wait_seconds,
 )
 from strongroom.banking.registry import Registry
 from strongroom.funds.customers import Customers
@@ -139,10 +140,11 @@ class PaymentSteps:
     async def _watch_consent(self, payment: Payment) -> None:
         """Never wait for the return alone: ask the bank, and end the attempt when its time is over."""
         memory = await self._memory(payment)
+        report = fault = None
         try:
             report = await self._registry.get_bank(payment.bank_id).consent_report(memory)
-        except (BankUnavailable, BankSilent, BankRefused):
-            report = None
+        except (BankUnavailable, BankSilent, BankRefused) as silence:
+            fault = silence
         if report and report.status is ConsentStatus.REJECTED:
             failure = failure_for(report.reason_code, Failure.CANCELLED_AT_BANK)
             await self._end(payment, PaymentEvent.AUTHORISATION_DECLINED, failure)
@@ -152,7 +154,7 @@ class PaymentSteps:
         if expired:  # without its code nothing can be submitted, so no debit can follow
             await self._end(payment, PaymentEvent.TIMED_OUT, Failure.TIMED_OUT)
         else:
-            await self._later(payment, 30)
+            await self._later(payment, wait_seconds(fault, 30))
 
     async def _use_return(self, payment: Payment) -> None:
         """Claim the code, verify what came back, exchange it once."""
@@ -168,8 +170,8 @@ class PaymentSteps:
                 await self._end(payment, PaymentEvent.AUTHORISATION_DECLINED, failure)
                 return
             await self._record_grant(payment, await self._exchange(payment, memory, outcome))
-        except BankUnavailable:
-            await self._keep_code(payment)
+        except BankUnavailable as fault:
+            await self._keep_code(payment, fault)
         except (BankSilent, BankRefused):
             await self._end(payment, PaymentEvent.CODE_LOST, Failure.NOT_COMPLETED)
 
@@ -195,13 +197,14 @@ class PaymentSteps:
             await self._moves.move(tx, payment, PaymentEvent.GRANTED, sets={"grant_sealed": sealed, "return_sealed": None})
         await self._dispatch_fresh(payment)
 
-    async def _keep_code(self, payment: Payment) -> None:
-        """The bank was certainly not reached: try again while the code lives, then end."""
+    async def _keep_code(self, payment: Payment, fault: BankUnavailable) -> None:
+        """The bank certainly did nothing: try again while the code lives, then end."""
         async with self._db.transaction(payment.firm_id) as tx:
             age = (await store.ages(tx, payment.firm_id, payment.id))["returned"]
             if age < _CODE_LIFE_SECONDS:
                 await self._moves.move(tx, payment, PaymentEvent.CODE_KEPT)
-                await store.set_due(tx, payment.firm_id, payment.id, state=PaymentState.RETURNED, in_seconds=2)
+                in_seconds = min(wait_seconds(fault, 2), _CODE_LIFE_SECONDS - age)
+                await store.set_due(tx, payment.firm_id, payment.id, state=PaymentState.RETURNED, in_seconds=in_seconds)
             else:
                 await self._moves.move(tx, payment, PaymentEvent.CODE_LOST, failure=Failure.BANK_UNAVAILABLE)
 
@@ -214,8 +217,8 @@ class PaymentSteps:
         memory, grant = await self._memory(payment), await self._grant(payment)
         try:
             report = await self._registry.get_bank(payment.bank_id).submit_payment(memory, grant)
-        except (BankUnavailable, BankSilent):
-            await self._later(payment, 2, state=PaymentState.SUBMITTING)
+        except (BankUnavailable, BankSilent) as fault:
+            await self._later(payment, wait_seconds(fault, 2), state=PaymentState.SUBMITTING)
         except BankRefused as refusal:  # the first sending and a clear no: nothing was debited
             failure = failure_for(refusal.code, Failure.REFUSED_BY_BANK)
             await self._end(payment, PaymentEvent.BANK_REJECTED, failure, state=PaymentState.SUBMITTING)
@@ -232,8 +235,8 @@ class PaymentSteps:
         memory, grant = await self._memory(payment), await self._grant(payment)
         try:
             report = await self._registry.get_bank(payment.bank_id).submit_payment(memory, grant)
-        except (BankUnavailable, BankSilent):
-            await self._later(payment, _back_off(age))
+        except (BankUnavailable, BankSilent) as fault:
+            await self._later(payment, wait_seconds(fault, _back_off(age)))
         except BankRefused:  # the grant may be over, or the first sending is still under way: the consent can tell part of it
             await self._ask_consent(payment, may_be_under_way=True)
         else:
@@ -264,17 +267,18 @@ class PaymentSteps:
         """Ask where a submitted payment stands."""
         async with self._db.transaction(payment.firm_id) as tx:
             age = (await store.ages(tx, payment.firm_id, payment.id))["first_submitted"]
+        report = fault = None
         try:
             memory = await self._memory(payment)
             report = await self._registry.get_bank(payment.bank_id).payment_report(memory, payment.bank_payment_id or "")
-        except (BankUnavailable, BankSilent, BankRefused):
-            report = None
+        except (BankUnavailable, BankSilent, BankRefused) as silence:
+            fault = silence
         if report is not None:
             await self._record(payment, report)
         elif age >= _GIVE_UP_SECONDS:
             await self._give_up(payment)
         else:
-            await self._later(payment, _back_off(age))
+            await self._later(payment, wait_seconds(fault, _back_off(age)))
 
     async def _ask_again(self, payment: Payment) -> None:
         """People must look, and the bank may know meanwhile: ask hourly for a day, then daily, until somebody has decided."""

@@ -15,6 +15,7 @@ from strongroom.banking.port import (
     BankUnavailable,
     ConsentStatus,
     Declined,
+    wait_seconds,
 )
 from strongroom.banking.registry import Registry
 from strongroom.funds.errors import RequestFrozen
@@ -32,12 +33,14 @@ _BANK_SECONDS = 40  # everything asked of a bank in one step ends before the lea
 _CODE_LIFE_SECONDS = 55  # banks' codes live a minute
 _WATCH_SECONDS = 30
 _READ_TRIES = 6
+_MOST_WAIT_SECONDS = 60  # the customer is waiting: a bank that wants more is asked in vain, and the share ends
 _MAX_CHOICES = 50
 _CLOSE_GIVE_UP_SECONDS = 7 * 24 * 3600  # the consent itself ended long ago
 _DECLINED_AS = {
     "cancelled": Failure.CANCELLED_AT_BANK,
     "invalid_return": Failure.INVALID_RETURN,
     "bank_error": Failure.BANK_UNAVAILABLE,
+    "not_finished": Failure.TIMED_OUT,
 }
 _FAULTS = (BankUnavailable, BankSilent, BankRefused)
 
@@ -136,14 +139,14 @@ class ShareSteps:
         try:
             async with asyncio.timeout(_BANK_SECONDS):
                 grant = await self._redeem(share, held)
-        except BankUnavailable:
-            await self._put_back(share, held)
+        except BankUnavailable as fault:
+            await self._put_back(share, held, fault)
         except TimeoutError:
             await self._lost(share, Failure.NOT_COMPLETED)
         except _Over as over:
             await self._lost(share, over.failure)
         else:
-            await self._keep(share, grant_sealed=grant)
+            await self._keep(share, _WATCH_SECONDS, grant_sealed=grant)
 
     async def _redeem(self, share: Share, held: HeldReturn) -> HeldGrant:
         """Verify what came back and exchange its code, once. Raise _Over, or BankUnavailable when the code is certainly unused."""
@@ -157,20 +160,19 @@ class ShareSteps:
         except (BankSilent, BankRefused) as fault:
             raise _Over(ShareEvent.READ_FAILED, Failure.NOT_COMPLETED) from fault
 
-    async def _put_back(self, share: Share, held: HeldReturn) -> None:
+    async def _put_back(self, share: Share, held: HeldReturn, fault: BankUnavailable) -> None:
         async with self._db.transaction(share.firm_id) as tx:
             age = (await store.ages(tx, share.firm_id, share.id))["returned"]
         if age < _CODE_LIFE_SECONDS:
-            await self._keep(share, return_sealed=held)
+            await self._keep(share, min(wait_seconds(fault, 2), _CODE_LIFE_SECONDS - age), return_sealed=held)
         else:
             await self._lost(share, Failure.BANK_UNAVAILABLE)
 
-    async def _keep(self, share: Share, **held: HeldReturn | HeldGrant) -> None:
+    async def _keep(self, share: Share, in_seconds: float, **held: HeldReturn | HeldGrant) -> None:
         """Keep a code or grant; the fresh code may have been entered meanwhile, and then the share goes on at once."""
         async with self._db.transaction(share.firm_id) as tx:
             sealed = await self._seals.seal_personal(tx, share, **held)
             await store.keep_held(tx, share.firm_id, share.id, **sealed)
-            in_seconds = 2 if "return_sealed" in held else _WATCH_SECONDS
             await store.set_due(tx, share.firm_id, share.id, state=ShareState.UNPROVEN, in_seconds=in_seconds)
             await store.set_due(tx, share.firm_id, share.id, state=ShareState.RETURNED, in_seconds=0)
 
@@ -198,21 +200,22 @@ class ShareSteps:
         try:
             async with asyncio.timeout(_BANK_SECONDS / 2):
                 return await self._redeem(share, held)
-        except BankUnavailable:
-            await self._keep_code(share)
+        except BankUnavailable as fault:
+            await self._keep_code(share, fault)
         except TimeoutError:
             await self._end(share, ShareEvent.READ_FAILED, Failure.NOT_COMPLETED)
         except _Over as over:
             await self._end(share, over.event, over.failure)
         return None
 
-    async def _keep_code(self, share: Share) -> None:
-        """The bank was certainly not reached: try again while the code lives, then end."""
+    async def _keep_code(self, share: Share, fault: BankUnavailable) -> None:
+        """The bank certainly did nothing: try again while the code lives, then end."""
         async with self._db.transaction(share.firm_id) as tx:
             age = (await store.ages(tx, share.firm_id, share.id))["returned"]
             if age < _CODE_LIFE_SECONDS:
                 await self._moves.move(tx, share, ShareEvent.CODE_KEPT)
-                await store.set_due(tx, share.firm_id, share.id, state=ShareState.RETURNED, in_seconds=2)
+                in_seconds = min(wait_seconds(fault, 2), _CODE_LIFE_SECONDS - age)
+                await store.set_due(tx, share.firm_id, share.id, state=ShareState.RETURNED, in_seconds=in_seconds)
             else:
                 await self._moves.move(tx, share, ShareEvent.READ_FAILED, failure=Failure.BANK_UNAVAILABLE)
 
@@ -223,21 +226,24 @@ class ShareSteps:
         try:
             async with asyncio.timeout(_BANK_SECONDS / 2):
                 accounts = await bank.read_accounts(memory, held.grant, held.customer)
-        except (BankUnavailable, BankSilent, TimeoutError):
-            await self._keep_grant(share, held)
+        except TimeoutError:
+            await self._keep_grant(share, held, None)
+        except (BankUnavailable, BankSilent) as fault:
+            await self._keep_grant(share, held, fault)
         except BankRefused:
             await self._end(share, ShareEvent.READ_FAILED, Failure.REFUSED_BY_BANK)
         else:
             await self._record(share, _shareable(accounts, share.agreed["bank"]))
 
-    async def _keep_grant(self, share: Share, held: HeldGrant) -> None:
+    async def _keep_grant(self, share: Share, held: HeldGrant, fault: BankUnavailable | BankSilent | None) -> None:
         async with self._db.transaction(share.firm_id) as tx:
             if share.tries >= _READ_TRIES:
                 await self._moves.move(tx, share, ShareEvent.READ_FAILED, failure=Failure.BANK_UNAVAILABLE)
                 return
             sealed = await self._seals.seal_personal(tx, share, grant_sealed=held)
             await self._moves.move(tx, share, ShareEvent.CODE_KEPT, sets={"return_sealed": None, **sealed})
-            await store.set_due(tx, share.firm_id, share.id, state=ShareState.RETURNED, in_seconds=2 * share.tries)
+            in_seconds = min(wait_seconds(fault, 2 * share.tries), _MOST_WAIT_SECONDS)
+            await store.set_due(tx, share.firm_id, share.id, state=ShareState.RETURNED, in_seconds=in_seconds)
 
     async def _record(self, share: Share, accounts: list[SharedDetails]) -> None:
         """Share the one account, let the customer pick from several, or end without any."""

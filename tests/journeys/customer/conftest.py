@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -95,12 +96,19 @@ async def receiver(firm: Firm) -> AsyncIterator[Receiver]:
 @pytest.fixture
 async def harbour(firm: Firm) -> AsyncIterator[str]:
     """Hold the second bank, so that its switches disturb nobody else's journey; afterwards it is as before."""
+    async with held_harbour(firm) as bank:
+        yield bank
+
+
+@asynccontextmanager
+async def held_harbour(firm: Firm) -> AsyncIterator[str]:
+    """Hold the second bank for as long as the block runs."""
     lock = locked("harbour")
     await asyncio.to_thread(lock.__enter__)
     try:
         yield "harbour"
     finally:
-        await firm.set_bank("harbour", down=False, delay_seconds=0, drop_answers=0, callback="normal")
+        await firm.set_bank("harbour", down=False, delay_seconds=0, drop_answers=0, quirks=[])
         lock.__exit__(None, None, None)
 
 

@@ -122,6 +122,11 @@ class Firm:
         answer = await self.http.post(f"{self.house.modelbank_url}/control/bank", json={"bank": bank, **switches})
         answer.raise_for_status()
 
+    async def let_time_pass(self, visit: str, seconds: float) -> None:
+        """Let one customer's visit at the pretend bank grow older, and nothing else."""
+        order = {"advance_seconds": seconds, "visit": visit}
+        (await self.http.post(f"{self.house.modelbank_url}/control/clock", json=order)).raise_for_status()
+
     def _read(self, answer: httpx.Response) -> dict[str, Any]:
         assert answer.is_success, answer.text
         found: dict[str, Any] = answer.json()
