@@ -89,6 +89,63 @@ async def test_executed_money_lets_no_second_payment_begin(till: Till) -> None:
         await till.begin(request_id)
 
 
+# A bank that says when to come again.
+
+
+BUSY = BankUnavailable("http_429", retry_after_seconds=20)
+SILENT_AND_BUSY = BankSilent("http_503", retry_after_seconds=20)
+
+
+@pytest.mark.parametrize("fault", [BUSY, SILENT_AND_BUSY])
+@pytest.mark.parametrize("method", ["submit_payment", "payment_report"])
+async def test_a_bank_that_says_when_to_come_again_is_not_asked_sooner(till: Till, method: str, fault: Exception) -> None:
+    _, payment_id = await returned(till)
+    till.bank.next(method, fault)
+    await till.work()
+    await till.wait(2)  # after this the bank has been asked everything that a calm one would be asked
+    asked = till.bank.count(method)
+    await till.wait(15)
+    assert till.bank.count(method) == asked
+    await till.wait(6)
+    assert till.bank.count(method) == asked + 1
+    assert await till.state(payment_id) == "processing"
+    assert len(till.bank.payments) == 1
+
+
+async def test_a_busy_bank_is_asked_about_a_lost_answer_when_it_says(till: Till) -> None:
+    _, payment_id = await submitted_into_silence(till)
+    till.bank.next("submit_payment", BUSY)
+    await till.wait(2)
+    await till.wait(15)
+    assert (till.bank.count("submit_payment"), await till.state(payment_id)) == (2, "submitting")
+    await till.wait(6)
+    assert (till.bank.count("submit_payment"), await till.state(payment_id)) == (3, "processing")
+    assert len(till.bank.payments) == 1
+
+
+async def test_a_bank_that_wants_a_day_of_patience_is_asked_again_after_an_hour(till: Till) -> None:
+    await returned(till)
+    till.bank.next("submit_payment", BankUnavailable("http_429", retry_after_seconds=DAY))
+    await till.work()
+    await till.wait(HOUR - 10)
+    assert till.bank.count("submit_payment") == 1
+    await till.wait(10)
+    assert till.bank.count("submit_payment") == 2
+
+
+async def test_a_code_that_would_die_while_a_busy_bank_is_waited_for_ends_the_attempt_as_soon_as_it_is_dead(till: Till) -> None:
+    request_id, payment_id = await returned(till)
+    till.bank.next("exchange", BankUnavailable("http_429", retry_after_seconds=HOUR))
+    till.bank.next("exchange", BankUnavailable("http_429", retry_after_seconds=HOUR))
+    await till.work()
+    await till.wait(50)
+    assert (till.bank.count("exchange"), await till.state(payment_id)) == (1, "returned")
+    await till.wait(6)
+    assert (till.bank.count("exchange"), await till.state(payment_id)) == (2, "abandoned")
+    assert (await till.payment(payment_id)).failure_code == "bank_unavailable"
+    assert await till.status(request_id) == "requested"
+
+
 # The return and the code.
 
 

@@ -555,6 +555,40 @@ async def test_reading_is_tried_again_with_the_same_grant(house: House) -> None:
     assert (house.bank.count("exchange"), house.bank.count("read_accounts")) == (1, 3)
 
 
+@pytest.mark.parametrize(("asked", "waited"), [(20, 20), (86_400, 60)])
+async def test_a_bank_that_says_when_to_come_again_is_not_asked_sooner_nor_for_long_while_the_customer_waits(
+    house: House, asked: int, waited: int
+) -> None:
+    request_id = await house.ask_for_account(house.ann)
+    await house.begin_share(request_id)
+    house.bank.next("read_accounts", BankUnavailable("http_429", retry_after_seconds=asked))
+    await house.come_back()
+    await house.work()
+    await house.pass_time(waited - 5)
+    await house.work()
+    assert house.bank.count("read_accounts") == 1
+    await house.pass_time(5)
+    await house.work()
+    assert await house.status(request_id) == "completed"
+
+
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [
+        ("cancelled", Failure.CANCELLED_AT_BANK),
+        ("not_finished", Failure.TIMED_OUT),
+        ("bank_error", Failure.BANK_UNAVAILABLE),
+        ("something_of_the_bank", Failure.REFUSED_BY_BANK),
+    ],
+)
+async def test_what_was_declined_at_the_bank_ends_the_share_with_its_reason(house: House, code: str, failure: Failure) -> None:
+    begun = await house.begin_share(await house.ask_for_account(house.ann))
+    house.bank.next("accept_return", Declined(code))
+    await house.come_back()
+    await house.work()
+    assert (await house.find_share(begun.share_id)).failure_code == failure
+
+
 async def test_reading_is_given_up_after_some_tries(house: House) -> None:
     begun = await house.begin_share(await house.ask_for_account(house.ann))
     await house.come_back()
