@@ -151,7 +151,7 @@ LEADS_TO = {
 # Reads that show one thing of a firm: pointed at its own ids they must answer well, else the matrix proves nothing.
 NOT_OF_ONE_FIRM = {
     "/customer/static/{name:str}", "/api/doc/static/{name:str}", "/customer/{rest:path}", "/customer/grant/{token:str}",
-    "/issuer/{bank_id:int}/soap",
+    "/issuer/{bank_id:int}/soap", "/sms/reports/{gateway:str}",
 }  # fmt: skip
 # A merchant's or an issuer's, never a firm's: test_purchases_api.py and test_tokens_api.py show that those two see them.
 OF_MERCHANTS = {

@@ -1,6 +1,6 @@
 // A message centre by npm's smpp. What it does with a message its number's end says; a line goes out for each thing that it sees,
 // and what comes in by standard input is an order: {"receipt": …} sends one, {"drop": true} cuts every line,
-// {"raw": "…"} writes bytes.
+// {"raw": "…"} writes bytes. The port may be given.
 import { createInterface } from "node:readline";
 
 import smpp from "smpp";
@@ -27,6 +27,7 @@ const server = smpp.createServer((session) => {
     say({
       id, to: pdu.destination_addr, from: pdu.source_addr, text: String(text), coding: pdu.data_coding, ton: pdu.source_addr_ton,
       validity: pdu.validity_period, receipt: pdu.registered_delivery, payload: Boolean(pdu.message_payload?.message),
+      part: pdu.short_message?.udh?.map((one) => one.toString("hex")).join() ?? null,
     });
     const end = pdu.destination_addr.slice(-2);
     if (end === "05") return; // never answered
@@ -35,7 +36,7 @@ const server = smpp.createServer((session) => {
   });
   session.on("unbind", (pdu) => { session.send(pdu.response()); session.close(); });
 });
-server.listen(0, "127.0.0.1", () => say({ port: server.address().port }));
+server.listen(Number(process.argv[2] ?? 0), "127.0.0.1", () => say({ port: server.address().port }));
 
 for await (const line of createInterface({ input: process.stdin })) {
   const order = JSON.parse(line);

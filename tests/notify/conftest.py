@@ -85,6 +85,7 @@ class Phone:
     name: str = "phone"
     raises: Exception | None = None
     hangs: bool = False
+    may_come_back: bool = False
     carried: list[Outgoing] = field(default_factory=list)
 
     async def send(self, message: Outgoing) -> Sent:
@@ -93,7 +94,7 @@ class Phone:
         if self.raises:
             raise self.raises
         self.carried.append(message)
-        return Sent(f"{self.name}-{message.id}", 1, Encoding.GSM7)
+        return Sent(f"{self.name}-{message.id}", 1, Encoding.GSM7, may_come_back=self.may_come_back)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from strongroom.notify.gateways.configured import GatewaysUnusable, open_routes
-from strongroom.notify.gateways.http import AskableHttpGateway, HttpConfig, HttpGateway, ReportsConfig
+from strongroom.notify.gateways.http import AskableHttpGateway, Encodings, HttpConfig, HttpGateway, ReportsConfig
 from strongroom.notify.gateways.twilio import TwilioConfig, TwilioGateway
 from strongroom.notify.port import Found, Gateway, NotGenuine, Outgoing, Receipt, Refused, Report, ReportCall, Silent, Unavailable
 
@@ -264,6 +264,18 @@ async def test_values_may_stand_in_the_address(centre: Centre) -> None:
     await gateway.close()
 
 
+@pytest.mark.parametrize(("text", "word"), [("plain €", "0"), ("ł", "2")])
+async def test_how_a_text_travels_and_how_long_it_lives_are_said_in_the_gateways_words(
+    centre: Centre, text: str, word: str
+) -> None:
+    encodings = Encodings(gsm7="0", ucs2="2")
+    for seconds, minutes in ((300, "5"), (299, "4"), (1, "1")):
+        gateway = http(centre, body="{to} {encoding} {valid_minutes}", headers={"Content-Type": "text/plain"}, encodings=encodings)
+        await gateway.send(replace(MESSAGE, text=text, valid_seconds=seconds))
+        assert centre.seen.pop()["body"] == f"{MESSAGE.to} {word} {minutes}"
+        await gateway.close()
+
+
 @pytest.mark.parametrize(("status", "found"), [(200, Found.TAKEN), (404, Found.NEVER_SEEN), (500, Found.NOT_KNOWN)])
 async def test_a_gateway_that_can_be_asked_is(centre: Centre, status: int, found: Found) -> None:
     gateway = http(centre, ask_url=f"{centre.url}/find/{{id}}")
@@ -282,8 +294,10 @@ async def test_any_refusal_of_a_message_is_final(centre: Centre) -> None:
     await gateway.close()
 
 
-def reports() -> ReportsConfig:
-    return ReportsConfig(secret=SECRET, id_at="id", status_at="state.name", delivered=("DELIVRD",), failed=("UNDELIV", "REJECTD"))
+def reports(status_at: str = "state.name") -> ReportsConfig:
+    return ReportsConfig(
+        secret=SECRET, id_at="id", status_at=status_at, delivered=("DELIVRD",), failed=("UNDELIV", "REJECTD"), not_taken=("BACK",)
+    )
 
 
 BEARER = {"authorization": f"Bearer {SECRET}"}
@@ -294,6 +308,7 @@ BEARER = {"authorization": f"Bearer {SECRET}"}
     [
         (ReportCall(BEARER, {}, [], b'{"id": 77, "state": {"name": "DELIVRD"}}'), Report("77", Receipt.DELIVERED)),
         (ReportCall({}, {"secret": SECRET}, [], b'{"id": 77, "state": {"name": "REJECTD"}}'), Report("77", Receipt.FAILED)),
+        (ReportCall(BEARER, {}, [], b'{"id": 77, "state": {"name": "BACK"}}'), Report("77", Receipt.NOT_TAKEN)),
         (ReportCall(BEARER, {}, [], b'{"id": 77, "state": {"name": "ENROUTE"}}'), None),
         (ReportCall(BEARER, {}, [], b"[1"), None),
     ],
@@ -346,6 +361,7 @@ async def test_the_file_names_gateways_in_the_order_in_which_they_are_tried(tmp_
     ("change", "said"),
     [
         (("https://sms.example", "http://sms.example"), "second: production wants https"),
+        (("https://sms.example", "http://127.0.0.1.sms.example"), "second: production wants https"),
         (("https://sms.example", "ftp://sms.example"), "second: an address is not http:// or https:// with a host"),
         (("https://sms.example", "https://"), "second: an address is not http:// or https:// with a host"),
         (("https://sms.example", "https://[sms.example"), "second: an address cannot be read"),

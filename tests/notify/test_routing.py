@@ -17,6 +17,16 @@ def test_a_number_is_carried_by_the_gateways_for_its_prefix_in_turn() -> None:
     assert Routing([Route(Phone(), ("234",))]).choose(BRITISH, 0) is None
 
 
+def test_what_a_gateway_refused_later_goes_to_each_other_one_at_most_even_while_those_rest() -> None:
+    routing = Routing([Phone("first"), Phone("second"), Phone("third")])
+    for name in ("second", "third"):
+        for _ in range(FAILURES_IN_A_ROW):
+            routing.note(name, MessageEvent.NOT_TAKEN)
+    assert {routing.choose(BRITISH, tries, refused_by="first") for tries in (1, 2)} == {"second", "third"}
+    assert routing.choose(BRITISH, 3, refused_by="third") is None
+    assert Routing([Phone("alone")]).choose(BRITISH, 1, refused_by="alone") is None
+
+
 def test_a_gateway_that_fails_again_and_again_rests_and_comes_back() -> None:
     now = [0.0]
     routing = Routing([Phone("first"), Phone("second")], clock=lambda: now[0])

@@ -198,6 +198,43 @@ async def test_receipts_only_go_forward(house: House) -> None:
     assert await house.owner.fetchval("SELECT count(*) FROM message_receipts") == 0
 
 
+async def test_what_was_not_taken_after_all_leaves_once_by_the_next_gateway_however_often_that_is_said(house: House) -> None:
+    queues, other = Phone("queues", may_come_back=True), Phone("other")
+    message = await house.queue(text="123456 is your code", purpose=Purpose.LOGIN_CODE)
+    assert isinstance(message, Queued)
+    await house.send(queues, other)
+    for _ in range(3):
+        await Receipts(house.app).take("queues", f"queues-{message.message_id}", Receipt.NOT_TAKEN)
+        await asyncio.gather(*(house.sender(queues, other).settle() for _ in range(4)))
+        await asyncio.gather(*(house.send(queues, other) for _ in range(4)))
+    assert [len(phone.carried) for phone in (queues, other)] == [1, 1]
+    assert await house.state(message) == "sent"
+    assert await house.owner.fetchval("SELECT text_sealed FROM messages") is None
+
+
+async def test_a_code_that_comes_back_too_late_is_not_sent_and_its_text_is_gone(house: House) -> None:
+    queues, other = Phone("queues", may_come_back=True), Phone("other")
+    message = await house.queue(purpose=Purpose.LOGIN_CODE, valid_until=await house.time(60))
+    assert isinstance(message, Queued)
+    await house.send(queues, other)
+    await house.pass_time(61)
+    await Receipts(house.app).take("queues", f"queues-{message.message_id}", Receipt.NOT_TAKEN)
+    await house.sender(queues, other).settle()
+    await house.send(queues, other)
+    assert (await house.state(message), other.carried) == ("expired", [])
+    assert await house.owner.fetchval("SELECT text_sealed FROM messages") is None
+
+
+async def test_what_comes_back_without_its_text_has_failed(house: House) -> None:
+    message = await house.queue(purpose=Purpose.LOGIN_CODE)
+    assert isinstance(message, Queued)
+    await house.send(Phone("queues"), Phone("other"))
+    await Receipts(house.app).take("queues", f"queues-{message.message_id}", Receipt.NOT_TAKEN)
+    await house.sender(Phone("queues"), Phone("other")).settle()
+    assert await house.state(message) == "failed"
+    assert await house.owner.fetchval("SELECT failure FROM messages") == "refused_later"
+
+
 async def test_old_texts_and_numbers_are_erased(house: House) -> None:
     await house.queue()
     await house.send(Phone())

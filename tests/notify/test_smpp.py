@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,42 +18,17 @@ from strongroom.notify.messages import Receipts
 from strongroom.notify.model import Purpose
 from strongroom.notify.port import Outgoing, Receipt, Refused, Report, Silent, Unavailable
 from tests.notify.conftest import House
+from tests.notify.message_centre import MessageCentre, running_centre
 
-NODE = Path(__file__).parents[1] / "node"
 MESSAGE = Outgoing(
     "msg-1", "447700900100", "123456 is your code", "Marlow", datetime.now(UTC) + timedelta(minutes=5), 300, no_log=True
 )
 
 
-class Centre:
-    """The foreign message centre: what it says it has seen, and orders to it."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.port = 0
-
-    async def next(self) -> dict[str, Any]:
-        assert self._process.stdout
-        async with asyncio.timeout(20):
-            seen: dict[str, Any] = json.loads(await self._process.stdout.readline())
-        return seen
-
-    async def order(self, **order: Any) -> None:
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        await self._process.stdin.drain()
-
-
 @pytest.fixture
-async def centre() -> AsyncIterator[Centre]:
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec("node", str(NODE / "message_centre.mjs"), stdin=pipe, stdout=pipe, cwd=NODE)
-    found = Centre(process)
-    found.port = (await found.next())["port"]
-    yield found
-    assert process.stdin
-    process.stdin.close()
-    await process.wait()
+async def centre() -> AsyncIterator[MessageCentre]:
+    async with running_centre() as found:
+        yield found
 
 
 class Bind:
@@ -84,7 +57,7 @@ class Bind:
 
 
 @contextlib.asynccontextmanager
-async def bound(centre: Centre, **more: Any) -> AsyncIterator[Bind]:
+async def bound(centre: MessageCentre, **more: Any) -> AsyncIterator[Bind]:
     wanted = {"system_id": "strongroom", "password": "secret12", "messages_per_second": 1000} | more
     bind = Bind(SmppGateway(SmppConfig(name="smpp", host="127.0.0.1", port=centre.port, **wanted)))
     line = asyncio.ensure_future(bind.gateway.run(bind.take))
@@ -95,7 +68,7 @@ async def bound(centre: Centre, **more: Any) -> AsyncIterator[Bind]:
         await asyncio.gather(line, return_exceptions=True)
 
 
-async def test_a_message_goes_out_with_sender_and_life_and_asks_for_a_receipt(centre: Centre) -> None:
+async def test_a_message_goes_out_with_sender_and_life_and_asks_for_a_receipt(centre: MessageCentre) -> None:
     async with bound(centre, firms_own_names=True) as bind:
         sent = await bind.send_when_bound(MESSAGE)
         assert await centre.next() == {"bind": "strongroom", "good": True}
@@ -109,7 +82,7 @@ async def test_a_message_goes_out_with_sender_and_life_and_asks_for_a_receipt(ce
 @pytest.mark.parametrize(
     ("text", "coding", "segments"), [("ł and ₦ cost more", 8, 1), ("x" * 200, 0, 2), ("€" * 81, 0, 2), ("Ж" * 100, 8, 2)]
 )
-async def test_texts_travel_as_they_are_however_long(centre: Centre, text: str, coding: int, segments: int) -> None:
+async def test_texts_travel_as_they_are_however_long(centre: MessageCentre, text: str, coding: int, segments: int) -> None:
     async with bound(centre) as bind:
         sent = await bind.send_when_bound(replace(MESSAGE, text=text))
         await centre.next()
@@ -127,14 +100,14 @@ async def test_texts_travel_as_they_are_however_long(centre: Centre, text: str, 
         ("06", Silent, None),
     ],
 )
-async def test_each_answer_means_what_it_should(centre: Centre, end: str, kind: Any, code: str | None) -> None:
+async def test_each_answer_means_what_it_should(centre: MessageCentre, end: str, kind: Any, code: str | None) -> None:
     async with bound(centre) as bind:
         with pytest.raises(kind) as fault:
             await bind.send_when_bound(replace(MESSAGE, to=f"4477009001{end}"))
     assert code is None or fault.value.code == code
 
 
-async def test_without_a_bind_nothing_is_taken(centre: Centre) -> None:
+async def test_without_a_bind_nothing_is_taken(centre: MessageCentre) -> None:
     alone = SmppGateway(SmppConfig(name="smpp", host="127.0.0.1", port=centre.port, system_id="strongroom", password="secret12"))
     with pytest.raises(Unavailable, match="not_bound"):
         await alone.send(MESSAGE)
@@ -144,7 +117,7 @@ async def test_without_a_bind_nothing_is_taken(centre: Centre) -> None:
             await bind.gateway.send(MESSAGE)
 
 
-async def test_a_line_that_breaks_is_bound_again_and_nothing_is_sent_twice(centre: Centre) -> None:
+async def test_a_line_that_breaks_is_bound_again_and_nothing_is_sent_twice(centre: MessageCentre) -> None:
     async with bound(centre) as bind:
         await bind.send_when_bound(MESSAGE)
         assert [next(iter(await centre.next())) for _ in range(2)] == ["bind", "id"]
@@ -167,7 +140,7 @@ RECEIPT = "id:c-1 sub:001 dlvrd:001 submit date:2611271000 done date:2611271001 
         ({"short_message": "ok", "receipted_message_id": "c-9", "message_state": 2}, Report("c-9", Receipt.DELIVERED)),
     ],
 )
-async def test_receipts_are_read_as_centres_write_them_and_acknowledged(centre: Centre, receipt: Any, said: Report) -> None:
+async def test_receipts_are_read_as_centres_write_them_and_acknowledged(centre: MessageCentre, receipt: Any, said: Report) -> None:
     async with bound(centre) as bind:
         await bind.send_when_bound(MESSAGE)
         await centre.next(), await centre.next()
@@ -177,7 +150,7 @@ async def test_receipts_are_read_as_centres_write_them_and_acknowledged(centre: 
         assert await centre.next() == {"acknowledged": 0}
 
 
-async def test_a_step_on_the_way_and_nonsense_are_acknowledged_and_change_nothing(centre: Centre) -> None:
+async def test_a_step_on_the_way_and_nonsense_are_acknowledged_and_change_nothing(centre: MessageCentre) -> None:
     async with bound(centre) as bind:
         await bind.send_when_bound(MESSAGE)
         await centre.next(), await centre.next()
@@ -188,7 +161,7 @@ async def test_a_step_on_the_way_and_nonsense_are_acknowledged_and_change_nothin
         assert (await bind.gateway.send(replace(MESSAGE, id="msg-2"))).provider_id == "c-2", "and the line still stands"
 
 
-async def test_a_receipt_that_cannot_be_kept_is_not_acknowledged_and_the_line_is_renewed(centre: Centre) -> None:
+async def test_a_receipt_that_cannot_be_kept_is_not_acknowledged_and_the_line_is_renewed(centre: MessageCentre) -> None:
     async with bound(centre) as bind:
         await bind.send_when_bound(MESSAGE)
         await centre.next(), await centre.next()
@@ -202,7 +175,7 @@ async def test_a_receipt_that_cannot_be_kept_is_not_acknowledged_and_the_line_is
         assert await centre.next() == {"acknowledged": 0}
 
 
-async def test_many_at_once_share_the_window_and_each_has_its_own_answer(centre: Centre) -> None:
+async def test_many_at_once_share_the_window_and_each_has_its_own_answer(centre: MessageCentre) -> None:
     async with bound(centre, window=5) as bind:
         await bind.send_when_bound(MESSAGE)
         many = [replace(MESSAGE, id=f"many-{n}", to=f"4477009{n:03d}00") for n in range(100)]
@@ -210,7 +183,7 @@ async def test_many_at_once_share_the_window_and_each_has_its_own_answer(centre:
         assert len({one.provider_id for one in sent}) == 100
 
 
-async def test_a_queued_message_is_delivered_when_its_receipt_comes(centre: Centre, house: House) -> None:
+async def test_a_queued_message_is_delivered_when_its_receipt_comes(centre: MessageCentre, house: House) -> None:
     receipts = Receipts(house.app)
     async with bound(centre) as bind:
         await bind.send_when_bound(MESSAGE)
@@ -265,7 +238,7 @@ async def test_a_centre_that_answers_a_bind_with_nonsense_is_asked_again_and_end
 @pytest.mark.parametrize(
     "body", [b"", b"\0", b"\0\1\1", b"\0\1\1447700900123\0", b"\0" * 16 + b"\xff", b"\xff" * 40, b"\0" * 17 + b"\x04\x27\0"]
 )
-async def test_a_message_that_cannot_be_read_is_refused_and_the_line_stands(centre: Centre, body: bytes) -> None:
+async def test_a_message_that_cannot_be_read_is_refused_and_the_line_stands(centre: MessageCentre, body: bytes) -> None:
     async with bound(centre) as bind:
         await bind.send_when_bound(MESSAGE)
         await centre.next(), await centre.next()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from litestar import Request, Response, post
+from litestar import Request, Response, route
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter, RawBody
+from litestar.params import Parameter
 
 from strongroom.kit.errors import Forbidden, NotFound
 from strongroom.notify.messages import Receipts
@@ -29,18 +29,19 @@ class NotifyApi:
     reporting: Mapping[str, Reports]
 
 
-@post(
-    f"{REPORTS_PATH}/{{gateway:str}}", status_code=204, include_in_schema=False,
+@route(
+    f"{REPORTS_PATH}/{{gateway:str}}", http_method=["GET", "POST"], include_in_schema=False,
     opt={"public": "gateways sign what they report, or carry a secret"},
 )  # fmt: skip
 async def take_report(
-    gateway: Annotated[str, Parameter(description="The gateway's name")], request: Request[Any, Any, Any], body: RawBody
-) -> Response[None]:
-    """Keep what a gateway says became of a message. Raise NotFound or Forbidden."""
+    gateway: Annotated[str, Parameter(description="The gateway's name")], request: Request[Any, Any, Any]
+) -> Response[str | None]:
+    """Keep what a gateway says became of a message; by GET it says so in the address. Raise NotFound or Forbidden."""
     api: NotifyApi = request.app.state[STATE]
     reporting = api.reporting.get(gateway)
     if reporting is None:
         raise NotFound
+    body = await request.body()
     is_form = request.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
     form = _read_form(body) if is_form else []
     call = ReportCall(dict(request.headers), dict(request.query_params), form, body)
@@ -50,6 +51,8 @@ async def take_report(
         raise Forbidden from error
     if report is not None:
         await api.receipts.take(gateway, report.provider_id, report.receipt)
+    if request.method == "GET":
+        return Response("", media_type="text/plain")  # Kannel takes anything but 200 and 202 for a failure, and calls again
     return Response(None, status_code=204)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from strongroom.kit.limits import Limit
+from strongroom.notify.port import Receipt
 
 
 class Purpose(StrEnum):
@@ -67,6 +68,22 @@ class Due:
     is_alive: bool  # there is still time to send it
     tries: int
     recipient_sealed: bytes = field(repr=False)
+    refused_by: str | None  # the gateway that had queued it and reported later that it was not taken
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A receipt with the message that it is for."""
+
+    tenant_id: str
+    message_id: str
+    receipt: Receipt
+    tries: int
+    has_text: bool
+    no_log: bool
+
+
+REFUSED_LATER = "refused_later"
 
 
 @dataclass(frozen=True, slots=True)

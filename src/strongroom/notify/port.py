@@ -34,6 +34,7 @@ class Receipt(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
     EXPIRED = "expired"
+    NOT_TAKEN = "not_taken"  # the gateway had only queued it, and whoever comes after it certainly did not take it
 
 
 class Found(StrEnum):
@@ -65,6 +66,7 @@ class Sent:
     segments: int
     encoding: Encoding
     cost_micros: int | None = None  # millionths of a pound; None when the gateway does not say
+    may_come_back: bool = False  # the gateway may report NOT_TAKEN, and then another shall have the text
 
 
 class Gateway(Protocol):

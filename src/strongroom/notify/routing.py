@@ -22,9 +22,16 @@ class Routing:
         self._rests_until: dict[str, float] = {}
         self.gateways = {route.gateway.name: route.gateway for route in self._routes}
 
-    def choose(self, to: str, tries: int) -> str | None:
-        """Return the gateway for the next try, by turns; None when none carries to this number."""
-        names = self._awake(self._carrying(to))
+    def choose(self, to: str, tries: int, *, refused_by: str | None = None) -> str | None:
+        """Return the gateway for the next try, by turns; None when none carries to this number.
+
+        What one gateway refused only after it had taken it (`refused_by`) goes to others alone, and only while one of them has
+        not had its turn: a report of that refusal may come again and must not be taken for a second one.
+        """
+        carrying = self._carrying(to)
+        if refused_by is not None and tries >= len(carrying):
+            return None
+        names = self._awake([name for name in carrying if name != refused_by])
         return names[tries % len(names)] if names else None
 
     def count(self, to: str) -> int:

@@ -15,8 +15,8 @@ from strongroom.kit.inflight import InFlight
 from strongroom.kit.metrics import MESSAGES as MESSAGE_OUTCOMES
 from strongroom.kit.vault import Vault
 from strongroom.notify import store
-from strongroom.notify.model import Claimed, Due
-from strongroom.notify.port import Asks, Found, Gateway, Outgoing, Refused, Route, Sent, Silent, Unavailable
+from strongroom.notify.model import REFUSED_LATER, Claimed, Due, Reported
+from strongroom.notify.port import Asks, Found, Gateway, Outgoing, Receipt, Refused, Route, Sent, Silent, Unavailable
 from strongroom.notify.routing import Routing
 from strongroom.notify.states import MESSAGES, RECEIPT_EVENTS, MessageEvent
 
@@ -91,11 +91,13 @@ class Sender:
             MESSAGE_OUTCOMES.labels("outlived").inc()
             return
         number = await self._number_of(tx, due)
-        gateway = next(iter(self._gateways)) if number is None else self._routing.choose(number, due.tries)
+        gateway = (
+            next(iter(self._gateways)) if number is None else self._routing.choose(number, due.tries, refused_by=due.refused_by)
+        )
         sets = {"claim": claim if gateway else None, "gateway": gateway}
         await MESSAGES.move(tx, due.tenant_id, due.id, MessageEvent.CLAIMED, sets=sets, times=("claimed_at",))
         if gateway is None:
-            ended = {"failure": "no_gateway", "text_sealed": None}
+            ended = {"failure": REFUSED_LATER if due.refused_by else "no_gateway", "text_sealed": None}
             await MESSAGES.move(tx, due.tenant_id, due.id, MessageEvent.REFUSED, sets=ended)
             MESSAGE_OUTCOMES.labels("no_gateway").inc()
 
@@ -144,9 +146,9 @@ class Sender:
     async def _apply_receipts(self) -> int:
         async with self._db.transaction() as tx:
             receipts = await store.take_matched_receipts(tx, _BATCH)
-            for tenant_id, message_id, receipt in receipts:
-                await MESSAGES.move(tx, tenant_id, message_id, RECEIPT_EVENTS[receipt])
-                MESSAGE_OUTCOMES.labels(str(receipt)).inc()
+            for reported in receipts:
+                await _apply(tx, reported)
+                MESSAGE_OUTCOMES.labels(str(reported.receipt)).inc()
         return len(receipts)
 
 
@@ -185,9 +187,23 @@ async def _record(tx: Tx, message: Claimed, carried: Carried, *, rounds: int, pa
         sets |= {"due_at": await store.time_after(tx, seconds), "tries": message.tries + 1}
     elif carried.event is MessageEvent.GATEWAY_SILENT:
         sets |= {"due_at": await store.time_after(tx, _RETRY_SECONDS[0]), "tries": 0}
-    elif message.no_log:
+    elif message.no_log and not (carried.sent and carried.sent.may_come_back):
         sets |= {"text_sealed": None}
     await MESSAGES.move(tx, message.tenant_id, message.id, carried.event, sets=sets, where={"claim": message.claim})
+
+
+async def _apply(tx: Tx, reported: Reported) -> None:
+    """Act on a receipt. What was not taken after all is due at once, for another gateway; this one's id names it no more."""
+    event, sets = RECEIPT_EVENTS[reported.receipt], dict[str, object]()
+    if reported.receipt is Receipt.NOT_TAKEN:
+        sets |= {"failure": REFUSED_LATER}
+        if reported.has_text:
+            sets |= {"provider_id": None, "tries": reported.tries + 1, "due_at": await store.time_after(tx, 0)}
+        else:
+            event = MessageEvent.RECEIPT_FAILED
+    elif reported.no_log:
+        sets |= {"text_sealed": None}
+    await MESSAGES.move(tx, reported.tenant_id, reported.message_id, event, sets=sets)
 
 
 async def _doubt(tx: Tx, tenant_id: str, message_id: str, claim: str) -> None:

@@ -32,6 +32,7 @@ class MessageEvent(StrEnum):
     RECEIPT_DELIVERED = "receipt_delivered"
     RECEIPT_FAILED = "receipt_failed"
     RECEIPT_EXPIRED = "receipt_expired"
+    RECEIPT_NOT_TAKEN = "receipt_not_taken"
 
 
 _IN_DOUBT = [MessageState.SENDING, MessageState.UNKNOWN]
@@ -53,6 +54,7 @@ MESSAGES = Machine(
         (MessageState.SENT, MessageEvent.RECEIPT_DELIVERED, MessageState.DELIVERED),
         (MessageState.SENT, MessageEvent.RECEIPT_FAILED, MessageState.FAILED),
         (MessageState.SENT, MessageEvent.RECEIPT_EXPIRED, MessageState.EXPIRED),
+        (MessageState.SENT, MessageEvent.RECEIPT_NOT_TAKEN, MessageState.QUEUED),
     ],
 )
 
@@ -60,4 +62,5 @@ RECEIPT_EVENTS = {
     Receipt.DELIVERED: MessageEvent.RECEIPT_DELIVERED,
     Receipt.FAILED: MessageEvent.RECEIPT_FAILED,
     Receipt.EXPIRED: MessageEvent.RECEIPT_EXPIRED,
+    Receipt.NOT_TAKEN: MessageEvent.RECEIPT_NOT_TAKEN,
 }

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from strongroom.kit.db import Tx
 from strongroom.kit.jobs import NOTIFY
-from strongroom.notify.model import Claimed, Due, Purpose
+from strongroom.notify.model import REFUSED_LATER, Claimed, Due, Purpose, Reported
 from strongroom.notify.port import Receipt
 
 LEASE_SECONDS = 60
@@ -77,10 +77,12 @@ async def wake_worker(tx: Tx) -> None:
 async def lock_due(tx: Tx, at_most: int) -> list[Due]:
     """Lock messages that are due, urgent ones first."""
     rows = await tx.fetch(
-        """SELECT tenant_id, id, valid_until > app_now() + interval '1 second', tries, recipient_sealed FROM messages
+        """SELECT tenant_id, id, valid_until > app_now() + interval '1 second', tries, recipient_sealed,
+                  CASE WHEN failure = $2 THEN gateway END
+           FROM messages
            WHERE state = 'queued' AND due_at <= app_now() ORDER BY urgent DESC, due_at LIMIT $1 FOR UPDATE SKIP LOCKED""",
-        at_most,
-    )
+        at_most, REFUSED_LATER,
+    )  # fmt: skip
     return [Due(*row) for row in rows]
 
 
@@ -156,11 +158,12 @@ async def insert_receipt(tx: Tx, gateway: str, provider_id: str, receipt: Receip
     )  # fmt: skip
 
 
-async def take_matched_receipts(tx: Tx, at_most: int) -> list[tuple[str, str, Receipt]]:
-    """Take the receipts whose message is known by now; return tenant, message and receipt, oldest first."""
+async def take_matched_receipts(tx: Tx, at_most: int) -> list[Reported]:
+    """Take the receipts whose message is known by now, oldest first."""
     rows = await tx.fetch(
         """WITH matched AS (
-               SELECT r.gateway, r.provider_id, r.receipt, r.received_at, m.tenant_id, m.id
+               SELECT r.gateway, r.provider_id, r.receipt, r.received_at, m.tenant_id, m.id, m.tries, m.no_log,
+                      m.text_sealed IS NOT NULL AS has_text
                FROM message_receipts r JOIN messages m ON m.gateway = r.gateway AND m.provider_id = r.provider_id
                ORDER BY r.received_at LIMIT $1
            ), taken AS (
@@ -171,7 +174,9 @@ async def take_matched_receipts(tx: Tx, at_most: int) -> list[tuple[str, str, Re
            SELECT matched.* FROM matched JOIN taken USING (gateway, provider_id, receipt) ORDER BY received_at""",
         at_most,
     )
-    return [(row["tenant_id"], row["id"], Receipt(row["receipt"])) for row in rows]
+    return [
+        Reported(row["tenant_id"], row["id"], Receipt(row["receipt"]), row["tries"], row["has_text"], row["no_log"]) for row in rows
+    ]
 
 
 async def forget_old(tx: Tx, *, texts_days: int, messages_days: int) -> int:

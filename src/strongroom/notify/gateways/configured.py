@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from strongroom.kit.addresses import is_loopback
 from strongroom.notify.api import REPORTS_PATH
 from strongroom.notify.gateways import http, twilio
 from strongroom.notify.gateways.http import AskableHttpGateway, HttpConfig, HttpGateway
@@ -85,7 +86,9 @@ def _fault_of(url: str, *, production: bool) -> str | None:
         return "an address cannot be read"
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return "an address is not http:// or https:// with a host"
-    return "production wants https" if production and parts.scheme != "https" else None
+    if production and parts.scheme != "https" and not is_loopback(parts.hostname):
+        return "production wants https, save to this machine"
+    return None
 
 
 def _open(config: _Config, report_url: str) -> Gateway:

@@ -1,7 +1,7 @@
 """Any gateway with an HTTP interface: the operator writes down the request, and where the answer says what.
 
-`{to}`, `{text}`, `{sender}`, `{id}` and `{valid_seconds}` stand for a message's values, written as the place wants them: in JSON,
-in a form, in XML or in a URL.
+`{to}`, `{text}`, `{sender}`, `{id}`, `{valid_seconds}`, `{valid_minutes}` and `{encoding}` stand for a message's values, written as
+the place wants them: in JSON, in a form, in XML or in a URL.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from msgspec import Meta
 
 from strongroom.kit.crypto import same
 from strongroom.notify.gateways.calls import call, open_client, refuse_failures
-from strongroom.notify.gsm import encoding_of, segments_of
+from strongroom.notify.gsm import Encoding, encoding_of, segments_of
 from strongroom.notify.port import Found, NotGenuine, Outgoing, Receipt, Report, ReportCall, Sent, Silent
 
-_BLANK = re.compile(r"\{(to|text|sender|id|valid_seconds)\}")
+_BLANK = re.compile(r"\{(to|text|sender|id|valid_seconds|valid_minutes|encoding)\}")
 _SECRET_MIN = 20
 _Words = tuple[str, ...]
 
@@ -36,9 +36,17 @@ class ReportsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     delivered: _Words
     failed: _Words = ()
     expired: _Words = ()
+    not_taken: _Words = ()  # it had queued the message, and the centre behind it refused it: another gateway may have it
 
     def __repr__(self) -> str:
         return "ReportsConfig()"
+
+
+class Encodings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `{encoding}` says of a text in the alphabet of text messages, and of any other."""
+
+    gsm7: str = "gsm7"
+    ucs2: str = "ucs2"
 
 
 class HttpConfig(msgspec.Struct, tag_field="kind", tag="http", frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +59,7 @@ class HttpConfig(msgspec.Struct, tag_field="kind", tag="http", frozen=True, kw_o
     body: str = ""
     id_at: str = ""  # where the answer has the gateway's id, such as `messages.0.id`; without it our own id is theirs
     ask_url: str = ""  # where a message is looked up by our id: 404 is `never seen`, success is `taken`
+    encodings: Encodings = Encodings()
     reports: ReportsConfig | None = None
     prefixes: tuple[str, ...] = ()
 
@@ -73,9 +82,11 @@ class HttpGateway:
     async def send(self, message: Outgoing) -> Sent:
         """Hand a message over. Raise Refused, Unavailable or Silent."""
         config = self._config
+        encoding = encoding_of(message.text)
         values = {
             "to": message.to, "text": message.text, "sender": message.sender, "id": message.id,
-            "valid_seconds": str(message.valid_seconds),
+            "valid_seconds": str(message.valid_seconds), "valid_minutes": str(max(1, message.valid_seconds // 60)),
+            "encoding": config.encodings.gsm7 if encoding is Encoding.GSM7 else config.encodings.ucs2,
         }  # fmt: skip
         headers = {name: _fill(value, values, str) for name, value in config.headers.items()}
         body = _fill(config.body, values, _writer_for(config.headers))
@@ -87,7 +98,8 @@ class HttpGateway:
         provider_id = _find(_read_json(answer.content), config.id_at) if config.id_at else message.id
         if not provider_id:
             raise Silent("gateway_unclear")
-        return Sent(provider_id, segments_of(message.text), encoding_of(message.text))
+        may_come_back = bool(config.reports and config.reports.not_taken)
+        return Sent(provider_id, segments_of(message.text), encoding, may_come_back=may_come_back)
 
     def read_report(self, report: ReportCall) -> Report | None:
         """Return what a report says; None for a step on the way. Raise NotGenuine unless it carries the secret."""
@@ -97,7 +109,10 @@ class HttpGateway:
         if config is None or not same(config.secret.encode(), given.encode()):
             raise NotGenuine
         said: Any = dict(report.form) or _read_json(report.body) or dict(report.query)
-        words = {Receipt.DELIVERED: config.delivered, Receipt.FAILED: config.failed, Receipt.EXPIRED: config.expired}
+        words = {
+            Receipt.DELIVERED: config.delivered, Receipt.FAILED: config.failed, Receipt.EXPIRED: config.expired,
+            Receipt.NOT_TAKEN: config.not_taken,
+        }  # fmt: skip
         provider_id, status = _find(said, config.id_at), _find(said, config.status_at)
         receipt = next((one for one, known in words.items() if status in known), None)
         return Report(provider_id, receipt) if provider_id and receipt else None
