@@ -383,7 +383,7 @@ CREATE TABLE public.message_receipts (
     provider_id text NOT NULL,
     receipt text NOT NULL,
     received_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
-    CONSTRAINT message_receipts_receipt_check CHECK ((receipt = ANY (ARRAY['delivered'::text, 'failed'::text, 'expired'::text])))
+    CONSTRAINT message_receipts_receipt_check CHECK ((receipt = ANY (ARRAY['delivered'::text, 'failed'::text, 'expired'::text, 'not_taken'::text])))
 );
 CREATE TABLE public.message_replays (
     issuer_id text NOT NULL,

@@ -83,7 +83,7 @@ async def _standing_between(folder: Path, banks: Iterable[dict[str, Any]], front
             upstreams = {bank["id"]: f"{bank['issuer']}/open-banking/v4.0/{face}" for bank in banks}
             back = free_port()
             await stack.enter_async_context(_listening(back, _behind(to_bank, upstreams), None))
-            prisms[face] = await stack.enter_async_context(_prism(document, f"http://localhost:{back}"))
+            prisms[face] = await stack.enter_async_context(prism(DOCUMENTS / f"{document}-openapi-v4.0.json", f"http://localhost:{back}"))
         served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         served.load_cert_chain(folder / "server.crt", folder / "server.key")
         await stack.enter_async_context(_listening(front, _before(plain, prisms, seen), served))
@@ -144,10 +144,11 @@ async def _listening(port: int, handler: Handler, tls: ssl.SSLContext | None) ->
 
 
 @asynccontextmanager
-async def _prism(document: str, upstream: str) -> AsyncIterator[str]:
+async def prism(document: Path, upstream: str, *options: str) -> AsyncIterator[str]:
+    """Run Prism between the caller and an upstream; yield its address."""
     port = free_port()
     node = str(Path(sys.executable).with_name("node"))
-    command = [node, str(PRISM), "proxy", str(DOCUMENTS / f"{document}-openapi-v4.0.json"), upstream, "--port", str(port)]
+    command = [node, str(PRISM), "proxy", str(document), upstream, "--port", str(port), *options]
     quiet = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
         *command, "--verboseLevel", "fatal", stdout=quiet, stderr=quiet, start_new_session=True

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,8 +49,9 @@ class Centre:
     seen: list[dict[str, Any]] = field(default_factory=list)
 
 
-@pytest.fixture
-def centre() -> Iterator[Centre]:
+@contextmanager
+def answering() -> Iterator[Centre]:
+    """Run such a server."""
     found = Centre()
 
     class Handler(BaseHTTPRequestHandler):
@@ -77,6 +79,12 @@ def centre() -> Iterator[Centre]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def centre() -> Iterator[Centre]:
+    with answering() as found:
+        yield found
 
 
 @pytest.fixture(params=["twilio", "http"])
@@ -367,6 +375,7 @@ async def test_the_file_names_gateways_in_the_order_in_which_they_are_tried(tmp_
         (("https://sms.example", "https://[sms.example"), "second: an address cannot be read"),
         (('name = "second"', 'name = "first"'), "two gateways are named first"),
         (('sender = "+447400000000"', ""), "first: give one of sender and messaging_service_sid"),
+        (('sender = "+447400000000"', 'messaging_service_sid = "mine"'), "messaging_service_sid"),
         (("{text}", "text"), "second: nothing in url, headers or body says {text}"),
         (('["44"]', '["+44"]'), "first: the prefix +44 is not digits"),
         (('kind = "http"', 'kind = "pigeon"'), "pigeon"),

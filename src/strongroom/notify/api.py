@@ -51,8 +51,8 @@ async def take_report(
         raise Forbidden from error
     if report is not None:
         await api.receipts.take(gateway, report.provider_id, report.receipt)
-    if request.method == "GET":
-        return Response("", media_type="text/plain")  # Kannel takes anything but 200 and 202 for a failure, and calls again
+    if request.method == "GET":  # Kannel takes anything but 200 and 202 for a failure, and calls again
+        return Response("", status_code=200, media_type="text/plain")
     return Response(None, status_code=204)
 
 

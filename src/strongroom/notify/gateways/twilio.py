@@ -36,7 +36,7 @@ class TwilioConfig(msgspec.Struct, tag_field="kind", tag="twilio", frozen=True, 
     account_sid: Annotated[str, Meta(pattern=r"^AC[0-9a-f]{32}\Z")]
     auth_token: Annotated[str, Meta(min_length=1)]
     sender: str = ""
-    messaging_service_sid: str = ""
+    messaging_service_sid: Annotated[str, Meta(pattern=r"^(MG[0-9a-fA-F]{32})?\Z")] = ""
     firms_own_names: bool = False  # the sender a firm asked for, where the country allows names
     prefixes: tuple[str, ...] = ()
     url: str = "https://api.twilio.com"
