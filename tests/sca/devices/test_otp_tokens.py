@@ -138,6 +138,27 @@ async def test_the_accepted_code_sent_again_is_no_guess_and_an_older_one_is(town
     assert await town.type(code_at(SEED, 2)) == Locked(900, just_now=True)
 
 
+async def test_however_many_copies_of_an_accepted_code_come_at_once_none_of_them_is_counted(town: Town) -> None:
+    await town.give()
+    for counter in range(10):
+        outcomes = await asyncio.gather(*(town.type(code_at(SEED, counter)) for _ in range(32)))
+        assert sum(isinstance(outcome, CodeAccepted) for outcome in outcomes) == 1
+        outcomes = await asyncio.gather(*(town.type(code_at(SEED, counter)) for _ in range(32)))
+        assert outcomes == [Rejected(5)] * 32
+        row = await town.owner.fetchrow("SELECT state, failures, lock_level, locked_by, locked_until FROM otp_tokens")
+        assert tuple(row) == ("active", 0, 0, None, None)
+
+
+async def test_copies_of_an_accepted_code_between_guesses_win_no_guess_and_lose_none(town: Town) -> None:
+    await town.give()
+    assert isinstance(await town.type(code_at(SEED, 0)), CodeAccepted)
+    guesses = [town.type(code_at(SEED, 0) if number % 2 else WRONG) for number in range(200)]
+    outcomes = (await asyncio.gather(*guesses))[::2]
+    assert sum(isinstance(outcome, Rejected) for outcome in outcomes) == 4
+    assert sum(isinstance(outcome, Locked) and outcome.just_now for outcome in outcomes) == 1
+    assert isinstance(await town.type(code_at(SEED, 1)), Locked)
+
+
 async def test_of_two_hundred_wrong_codes_at_once_five_are_compared_and_the_right_one_is_refused(town: Town) -> None:
     await town.give()
     outcomes = await asyncio.gather(*(town.type(WRONG) for _ in range(200)))

@@ -83,7 +83,8 @@ class Questions:
                 return Verdict(found)
             asked, holder = found
             by_device = asked.challenge_id is None
-            charged = await self._verification.charge(tx, hub.name, holder, serial=asked.token_serial) if by_device else None
+            codes = [typed.reveal()]
+            charged = await self._verification.charge(tx, hub.name, holder, codes, serial=asked.token_serial) if by_device else None
         if asked.challenge_id is not None:
             return await self._judge_sent(hub, asked, asked.challenge_id, typed.reveal())
         assert charged is not None  # noqa: S101  # a question without a challenge is answered by a device
@@ -178,7 +179,7 @@ class Questions:
             return await self._record(tx, hub, asked, IssuerCode.LOCKED if isinstance(outcome, Locked) else IssuerCode.FAILED)
 
     async def _judge_device(self, hub: Hub, asked: Asked, charged: Charged | Rejected | Locked | Refused, typed: str) -> Verdict:
-        outcome = await self._verification.compare(hub.name, charged, [typed]) if isinstance(charged, Charged) else charged
+        outcome = self._verification.compare(charged, [typed]) if isinstance(charged, Charged) else charged
         async with self._db.transaction(hub.issuer.id) as tx:
             judged = await self._verification.accept(tx, hub.name, outcome) if isinstance(outcome, Match) else outcome
             await self._tell_if_locked(tx, hub, asked, judged)

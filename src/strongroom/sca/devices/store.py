@@ -178,26 +178,14 @@ async def accept(
     return TokenState(state) if state else None
 
 
-async def is_past(tx: Tx, issuer_id: str, token_id: str, counter: int, question_hash: bytes | None) -> bool:
-    """True when a counter's code, or a later one, has been accepted, or a code for the question."""
-    query = """SELECT counter > $3 OR coalesce($4::bytea = ANY(answered_hashes), false) FROM otp_tokens
-               WHERE issuer_id = $1 AND id = $2"""
-    return bool(await tx.fetchval(query, issuer_id, token_id, counter, question_hash))
-
-
-async def give_back(tx: Tx, issuer_id: str, token_id: str, *, charge_number: int) -> TokenState | None:
-    """Take one charge back, and the lock that it set; return the state the token is in, None when another's lock stands."""
-    state: str | None = await tx.fetchval(
-        """
-        UPDATE otp_tokens SET failures = greatest(failures - 1, 0), changed_at = app_now(),
-            lock_level = greatest(lock_level - (locked_by IS NOT NULL)::int, 0),
-            locked_until = NULL, locked_by = NULL
-        WHERE issuer_id = $1 AND id = $2 AND (state = 'active' OR (state = 'locked' AND locked_by = $3))
-        RETURNING state
-        """,
-        issuer_id, token_id, charge_number,
+async def give_back(tx: Tx, issuer_id: str, token_id: str) -> None:
+    """Take back the charge that this very transaction made, and the lock that it set; nobody has seen either."""
+    await tx.execute(
+        """UPDATE otp_tokens SET failures = failures - 1, lock_level = lock_level - (locked_by IS NOT NULL)::int,
+             locked_until = NULL, locked_by = NULL
+           WHERE issuer_id = $1 AND id = $2""",
+        issuer_id, token_id,
     )  # fmt: skip
-    return TokenState(state) if state else None
 
 
 async def locked_seconds(tx: Tx, issuer_id: str, token_id: str) -> int:

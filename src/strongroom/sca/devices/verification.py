@@ -91,24 +91,23 @@ class Verification:
             holder = await self._cardholders.find_by_id(tx, issuer_id, cardholder_id)
             if holder is None:
                 return Refused(Reason.NO_USER)
-            charged = await self.charge(tx, actor, holder, serial=serial, question=question)
-        return await self.compare(actor, charged, typed) if isinstance(charged, Charged) else charged
+            charged = await self.charge(tx, actor, holder, typed, serial=serial, question=question)
+        return self.compare(charged, typed) if isinstance(charged, Charged) else charged
 
-    async def compare(self, actor: str, charged: Charged, typed: list[str]) -> Match | Rejected | Locked:
+    def compare(self, charged: Charged, typed: list[str]) -> Match | Rejected | Locked:
         """Compare what was typed, once the charge for it is committed."""
         counter = find_run(_device(charged), [otp.read_code(code) for code in typed], charged.counters(wide=len(typed) > 1))
         if counter is not None:
             return Match(charged, counter)
-        if _is_last_accepted(charged, typed):
-            async with self._db.transaction(charged.token.issuer_id) as tx:
-                await self._give_back(tx, actor, charged)
-            return Rejected(charged.attempts_left + 1)
         if charged.lock_seconds is not None:
             return Locked(charged.lock_seconds, just_now=True)
         return Rejected(charged.attempts_left)
 
     async def accept(self, tx: Tx, actor: str, match: Match, *, codes: int = 1) -> CodeAccepted | Rejected:
-        """Use the matched code up in the caller's transaction, which does what the code allows."""
+        """Use the matched code up in the caller's transaction, which does what the code allows.
+
+        It forgives every try that was charged before, copies of the very code included.
+        """
         charged, token = match.charged, match.charged.token
         assert token.cardholder_id is not None  # noqa: S101  # only a cardholder's token is charged
         state = await store.accept(
@@ -123,20 +122,11 @@ class Verification:
             question_hash=charged.question_hash,
         )
         if state is None:
-            if await store.is_past(tx, token.issuer_id, token.id, match.counter, charged.question_hash):
-                await self._give_back(tx, actor, charged)
             return Rejected(0)
         if state is TokenState.LOCKED:
             await TOKEN.move(tx, token.issuer_id, token.id, TokenEvent.LAST_TRY_RIGHT)
             await audit.record(tx, token.issuer_id, actor, TokenTag.UNLOCKED, token.id)
         return CodeAccepted(token)
-
-    async def _give_back(self, tx: Tx, actor: str, charged: Charged) -> None:
-        """Take the charge of a replayed code back: a button pressed twice is no guess, and a replay is accepted by nobody."""
-        token = charged.token
-        if await store.give_back(tx, token.issuer_id, token.id, charge_number=charged.charge) is TokenState.LOCKED:
-            await TOKEN.move(tx, token.issuer_id, token.id, TokenEvent.LAST_TRY_RIGHT)
-            await audit.record(tx, token.issuer_id, actor, TokenTag.UNLOCKED, token.id)
 
     async def find_usable(self, tx: Tx, issuer_id: str, cardholder_id: str) -> Token | Locked | Refused | None:
         """Return the token whose code a cardholder may be asked for, why there is none just now, or None without a token."""
@@ -151,9 +141,20 @@ class Verification:
         return Locked(seconds) if seconds else token
 
     async def charge(
-        self, tx: Tx, actor: str, holder: Cardholder, *, serial: str | None = None, question: str | None = None
+        self,
+        tx: Tx,
+        actor: str,
+        holder: Cardholder,
+        typed: list[str],
+        *,
+        serial: str | None = None,
+        question: str | None = None,
     ) -> Charged | Rejected | Locked | Refused:
-        """Charge one try to the device that a cardholder has, in the caller's transaction: compare only when it is committed."""
+        """Charge one try to the device that a cardholder has, in the caller's transaction: compare only when it is committed.
+
+        The code that was accepted last, sent once more, is accepted by nobody and no guess: a button pressed twice. Its charge is
+        taken back while the row is held, so that no other try meets it and none is taken back twice.
+        """
         issuer_id = holder.issuer_id
         token = await store.find_held(tx, issuer_id, holder.id)
         if serial is not None and (token is None or token.serial != serial):
@@ -167,17 +168,21 @@ class Verification:
         row = await store.charge(tx, issuer_id, token.id, holder.id)
         if row is None:
             return await self._why_not(tx, token)
-        if row["lock_seconds"] is not None:
-            await TOKEN.move(tx, issuer_id, token.id, TokenEvent.GUESSED_TOO_OFTEN)
-            await audit.record(tx, issuer_id, actor, TokenTag.LOCKED, token.id, {"seconds": row["lock_seconds"]})
         keys = await self._vault.tenant(tx, issuer_id)
         seed = keys.unseal("otp_tokens", "seed_sealed", token.id, row["seed_sealed"])
         asked = question if question is not None or token.suite is None else row["question"]
         asked_hash = self._vault.hash("answered question", issuer_id, token.id, asked) if asked is not None else None
-        return Charged(
+        charged = Charged(
             token, row["charges"], row["counter"], row["drift_steps"], row["now_seconds"], row["attempts_left"],
             row["lock_seconds"], seed, asked, asked_hash, asked_hash in row["answered_hashes"],
         )  # fmt: skip
+        if _is_last_accepted(charged, typed):
+            await store.give_back(tx, issuer_id, token.id)
+            return Rejected(charged.attempts_left + 1)
+        if charged.lock_seconds is not None:
+            await TOKEN.move(tx, issuer_id, token.id, TokenEvent.GUESSED_TOO_OFTEN)
+            await audit.record(tx, issuer_id, actor, TokenTag.LOCKED, token.id, {"seconds": charged.lock_seconds})
+        return charged
 
     async def _why_not(self, tx: Tx, token: Token) -> Locked | Refused | Rejected:
         """Say why a token was not charged, by the state it is in now."""
