@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from strongroom.access.issuers import Issuers
 from strongroom.commands.desk import ask_secret, open_desk, operator, say
 from strongroom.commands.failure import Failed
+from strongroom.kit.seen import Seen
 from strongroom.sca.devices.csv_reading import read_csv
 from strongroom.sca.devices.importing import Outcome, TokenImport, in_batches
-from strongroom.sca.devices.model import FileFault, Read
+from strongroom.sca.devices.model import FileFault, Read, RowFault
 from strongroom.sca.devices.pskc_reading import NeedsKey, Unlocking, read_pskc
 
 _CHUNK_BYTES = 65_536
@@ -33,6 +35,22 @@ class FileFormat(StrEnum):
 
     PSKC = "pskc"
     CSV = "csv"
+
+
+@dataclass(slots=True)
+class _Done:
+    """What all batches came to; of the faults only those that are shown are kept, however many a file has."""
+
+    added: int = 0
+    known: int = 0
+    refused: int = 0
+    faults: list[RowFault] = field(default_factory=list)
+
+    def add(self, came: Outcome) -> None:
+        self.added += came.added
+        self.known += came.known
+        self.refused += len(came.faults)
+        self.faults += came.faults[: _FAULTS_SHOWN - len(self.faults)]
 
 
 async def import_file(
@@ -50,16 +68,16 @@ async def import_file(
     What is there already stays as it is, so an import that was interrupted is simply run again. Exits with 1 when a row could not
     be taken; the others are.
     """
-    done = Outcome()
+    done = _Done()
     async with open_desk() as desk:
         issuer_id = (await Issuers(desk.db).get(issuer)).id
         importing = TokenImport(desk.db, desk.vault)
         try:
-            with file.open("rb") as opened, _bar() as bar:
+            with file.open("rb") as opened, _bar() as bar, Seen() as seen:
                 task = bar.add_task("checking" if dry_run else "importing", total=file.stat().st_size)
                 for batch in in_batches(_reads(opened, format or _format_of(file), _shared_key(key_file))):
-                    came = await importing.take(issuer_id, operator(), batch, dry_run=dry_run)
-                    _add(done, came)
+                    came = await importing.take(issuer_id, operator(), batch, seen, dry_run=dry_run)
+                    done.add(came)
                     bar.update(task, completed=opened.tell())
         except OSError as error:
             raise Failed(f"{error.filename} cannot be read: {error.strerror}") from error
@@ -67,7 +85,7 @@ async def import_file(
             _tell(done, dry_run=dry_run)
             raise Failed(str(error)) from error
     _tell(done, dry_run=dry_run)
-    if done.faults:
+    if done.refused:
         sys.exit(_REFUSED)
 
 
@@ -110,19 +128,13 @@ def _shared_key(file: Path | None) -> bytes | None:
     return key
 
 
-def _add(done: Outcome, came: Outcome) -> None:
-    done.added += came.added
-    done.known += came.known
-    done.faults += came.faults
-
-
-def _tell(done: Outcome, *, dry_run: bool) -> None:
-    for fault in done.faults[:_FAULTS_SHOWN]:
+def _tell(done: _Done, *, dry_run: bool) -> None:
+    for fault in done.faults:
         say(f"row {fault.row}, serial {fault.serial[:64]!r}: {fault.what}")
-    if len(done.faults) > _FAULTS_SHOWN:
-        say(f"… and {len(done.faults) - _FAULTS_SHOWN} more rows that cannot be taken")
+    if done.refused > len(done.faults):
+        say(f"… and {done.refused - len(done.faults)} more rows that cannot be taken")
     verb = "would be taken" if dry_run else "were taken"
-    say(f"{done.added} tokens {verb}, {done.known} were there already, {len(done.faults)} rows cannot be taken.")
+    say(f"{done.added} tokens {verb}, {done.known} were there already, {done.refused} rows cannot be taken.")
 
 
 def _bar() -> Progress:

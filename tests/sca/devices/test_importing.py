@@ -12,6 +12,7 @@ import pytest
 from strongroom.access.issuers import Issuers
 from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Database
+from strongroom.kit.seen import Seen
 from strongroom.kit.vault import Vault
 from strongroom.sca.devices.importing import BATCH, Outcome, TokenImport, in_batches
 from strongroom.sca.devices.model import NewToken, Read, RowFault
@@ -28,8 +29,14 @@ class Stock:
         self.db, self.owner, self.issuer_id = db, owner, issuer_id
         self.importing = TokenImport(db, vault)
 
-    async def take(self, reads: list[Read], *, dry_run: bool = False) -> Outcome:
-        return await self.importing.take(self.issuer_id, ACTOR, reads, dry_run=dry_run)
+    async def take(self, *batches: list[Read], dry_run: bool = False) -> Outcome:
+        """Take the batches of one file."""
+        done = Outcome()
+        with Seen() as seen:
+            for batch in batches:
+                came = await self.importing.take(self.issuer_id, ACTOR, batch, seen, dry_run=dry_run)
+                done = Outcome(done.added + came.added, done.known + came.known, done.faults + came.faults)
+        return done
 
     async def count(self, table: str = "otp_tokens") -> int:
         return int(await self.owner.fetchval(f"SELECT count(*) FROM {table}"))
@@ -74,6 +81,18 @@ async def test_a_dry_run_says_the_same_and_keeps_nothing(stock: Stock) -> None:
     assert (await stock.count(), await stock.count("audit_entries")) == (10, audited)
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_a_serial_that_stands_in_an_earlier_batch_is_named_by_a_dry_run_and_by_the_import(
+    stock: Stock, dry_run: bool
+) -> None:
+    first, later = rows(3), [(4, NewToken("A-000002", Secret(SEED))), (5, NewToken("A-000003", Secret("ff" * 20)))]
+    done = await stock.take(first, later, dry_run=dry_run)
+    assert (done.added, done.known) == (3, 0)
+    assert [(fault.row, fault.what) for fault in done.faults] == [
+        (row, "the same serial stands in an earlier row") for row in (4, 5)
+    ]
+
+
 async def test_rows_that_cannot_be_tokens_are_named_and_the_others_taken(stock: Stock) -> None:
     await stock.take(rows(1))
     short, bad_serial = NewToken("B-1", Secret("00")), NewToken("B 2", Secret(SEED))
@@ -109,7 +128,8 @@ async def test_the_same_file_by_four_at_once_is_taken_once(stock: Stock) -> None
 async def test_another_issuers_token_with_the_same_serial_is_another_token(stock: Stock) -> None:
     await stock.take(rows(5))
     other = await Issuers(stock.db).create(ACTOR, "Other", 9, ["506182"])
-    assert await stock.importing.take(other.id, ACTOR, rows(5), dry_run=False) == Outcome(added=5)
+    with Seen() as seen:
+        assert await stock.importing.take(other.id, ACTOR, rows(5), seen, dry_run=False) == Outcome(added=5)
 
 
 def test_rows_come_a_thousand_at_a_time() -> None:

@@ -8,6 +8,7 @@ from itertools import islice
 
 from strongroom.kit.db import Database
 from strongroom.kit.ids import new_id
+from strongroom.kit.seen import Seen
 from strongroom.kit.vault import TenantKeys, Vault
 from strongroom.sca.devices import store
 from strongroom.sca.devices.errors import TokenInvalid
@@ -35,10 +36,13 @@ class TokenImport:
         self._db = db
         self._vault = vault
 
-    async def take(self, issuer_id: str, actor: str, batch: list[Read], *, dry_run: bool) -> Outcome:
-        """Import one batch in one transaction; of two at once that hold the same serial one adds it."""
+    async def take(self, issuer_id: str, actor: str, batch: list[Read], seen: Seen, *, dry_run: bool) -> Outcome:
+        """Import one batch of a file in one transaction; of two at once that hold the same serial one adds it.
+
+        `seen` remembers the serials of the file's earlier rows, whichever batch they were in: one for each file.
+        """
         outcome = Outcome(faults=[read for read in batch if isinstance(read, RowFault)])
-        news = list(_checked([read for read in batch if not isinstance(read, RowFault)], outcome))
+        news = list(_checked([read for read in batch if not isinstance(read, RowFault)], seen, outcome))
         async with self._db.transaction(issuer_id) as tx:
             keys = await self._vault.tenant(tx, issuer_id)
             if dry_run:
@@ -65,19 +69,17 @@ def in_batches(reads: Iterable[Read]) -> Iterator[list[Read]]:
         yield batch
 
 
-def _checked(rows: list[tuple[int, NewToken]], outcome: Outcome) -> Iterator[tuple[int, NewToken]]:
+def _checked(rows: list[tuple[int, NewToken]], seen: Seen, outcome: Outcome) -> Iterator[tuple[int, NewToken]]:
     """Yield what can be a token, each serial once; the rest is a fault."""
-    seen: set[str] = set()
     for row, new in rows:
         try:
             check_new(new)
         except TokenInvalid as refusal:
             outcome.faults.append(RowFault(row, new.serial, refusal.detail))
             continue
-        if new.serial in seen:
+        if not seen.is_new(new.serial):
             outcome.faults.append(RowFault(row, new.serial, _TWICE))
             continue
-        seen.add(new.serial)
         yield row, new
 
 
