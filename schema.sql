@@ -378,12 +378,34 @@ CREATE TABLE public.message_numbers (
     number_hash bytea NOT NULL,
     used_at timestamp with time zone[] NOT NULL
 );
+CREATE TABLE public.message_pauses (
+    id text NOT NULL,
+    scope text NOT NULL,
+    country text NOT NULL,
+    prefix_hash bytea,
+    stops boolean NOT NULL,
+    numbers integer NOT NULL,
+    users integer NOT NULL,
+    began_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    lifted_at timestamp with time zone,
+    lifted_by text,
+    CONSTRAINT message_pauses_check CHECK (((prefix_hash IS NULL) = (scope = 'country'::text))),
+    CONSTRAINT message_pauses_scope_check CHECK ((scope = ANY (ARRAY['prefix'::text, 'country'::text])))
+);
 CREATE TABLE public.message_receipts (
     gateway text NOT NULL,
     provider_id text NOT NULL,
     receipt text NOT NULL,
     received_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
     CONSTRAINT message_receipts_receipt_check CHECK ((receipt = ANY (ARRAY['delivered'::text, 'failed'::text, 'expired'::text, 'not_taken'::text])))
+);
+CREATE TABLE public.message_refusals (
+    hour timestamp with time zone NOT NULL,
+    limited_by text NOT NULL,
+    purpose text NOT NULL,
+    country text NOT NULL,
+    refused bigint NOT NULL
 );
 CREATE TABLE public.message_replays (
     issuer_id text NOT NULL,
@@ -440,6 +462,11 @@ CREATE TABLE public.messages (
     failure text,
     created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
     changed_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    country text DEFAULT ''::text NOT NULL,
+    prefix_hash bytea,
+    sent_at timestamp with time zone,
+    delivered_at timestamp with time zone,
+    used_at timestamp with time zone,
     CONSTRAINT messages_purpose_check CHECK ((purpose = ANY (ARRAY['login_code'::text, 'login_link'::text, 'notice'::text, 'purchase_code'::text]))),
     CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'sending'::text, 'unknown'::text, 'sent'::text, 'delivered'::text, 'failed'::text, 'expired'::text])))
 );
@@ -907,8 +934,12 @@ ALTER TABLE ONLY public.merchants
     ADD CONSTRAINT merchants_pkey PRIMARY KEY (merchant_id);
 ALTER TABLE ONLY public.message_numbers
     ADD CONSTRAINT message_numbers_pkey PRIMARY KEY (number_hash);
+ALTER TABLE ONLY public.message_pauses
+    ADD CONSTRAINT message_pauses_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.message_receipts
     ADD CONSTRAINT message_receipts_pkey PRIMARY KEY (gateway, provider_id, receipt);
+ALTER TABLE ONLY public.message_refusals
+    ADD CONSTRAINT message_refusals_pkey PRIMARY KEY (hour, limited_by, purpose, country);
 ALTER TABLE ONLY public.message_replays
     ADD CONSTRAINT message_replays_pkey PRIMARY KEY (issuer_id, message_hash);
 ALTER TABLE ONLY public.message_sequences
@@ -998,6 +1029,7 @@ CREATE INDEX hosted_logins_due ON public.hosted_logins USING btree (dispatch_due
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
 CREATE INDEX issuer_card_ranges_by_issuer ON public.issuer_card_ranges USING btree (issuer_id);
 CREATE INDEX issuer_hubs_by_issuer ON public.issuer_hubs USING btree (issuer_id);
+CREATE INDEX message_pauses_by_end ON public.message_pauses USING btree (ends_at);
 CREATE INDEX message_replays_over ON public.message_replays USING btree (expires_at);
 CREATE UNIQUE INDEX message_sequences_answers ON public.message_sequences USING btree (issuer_id, caller_id, answers_id) WHERE (state = 'open'::text);
 CREATE INDEX message_sequences_open ON public.message_sequences USING btree (issuer_id, caller_id) WHERE (state = 'open'::text);
@@ -1007,6 +1039,7 @@ CREATE UNIQUE INDEX message_sequences_unused ON public.message_sequences USING b
 CREATE INDEX messages_by_age ON public.messages USING btree (created_at);
 CREATE UNIQUE INDEX messages_by_key ON public.messages USING btree (tenant_id, key_hash);
 CREATE INDEX messages_by_provider ON public.messages USING btree (gateway, provider_id) WHERE (provider_id IS NOT NULL);
+CREATE INDEX messages_codes_over ON public.messages USING btree (valid_until) WHERE (urgent AND (sent_at IS NOT NULL));
 CREATE INDEX messages_due ON public.messages USING btree (urgent DESC, due_at) WHERE (state = 'queued'::text);
 CREATE INDEX messages_open ON public.messages USING btree (due_at) WHERE (state = ANY (ARRAY['sending'::text, 'unknown'::text]));
 CREATE UNIQUE INDEX otp_tokens_by_serial ON public.otp_tokens USING btree (issuer_id, serial);
@@ -1275,8 +1308,12 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.merchants TO strongroom_app;
 GRANT SELECT ON TABLE public.merchants TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.message_numbers TO strongroom_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_numbers TO strongroom_worker;
+GRANT SELECT ON TABLE public.message_pauses TO strongroom_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_pauses TO strongroom_worker;
 GRANT INSERT ON TABLE public.message_receipts TO strongroom_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.message_receipts TO strongroom_worker;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.message_refusals TO strongroom_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_refusals TO strongroom_worker;
 GRANT SELECT,INSERT ON TABLE public.message_replays TO strongroom_app;
 GRANT SELECT,DELETE ON TABLE public.message_replays TO strongroom_worker;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.message_sequences TO strongroom_app;
@@ -1285,6 +1322,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.message_texts TO strongroom_ap
 GRANT SELECT ON TABLE public.message_texts TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE ON TABLE public.messages TO strongroom_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.messages TO strongroom_worker;
+GRANT UPDATE(used_at) ON TABLE public.messages TO strongroom_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.otp_tokens TO strongroom_app;
 GRANT SELECT ON TABLE public.payment_evidence TO strongroom_app;
 GRANT SELECT,INSERT ON TABLE public.payment_evidence TO strongroom_worker;

@@ -43,6 +43,7 @@ for _name, _where, _help in (
     ("payments", "payments:app", "Say what became of payments whose bank cannot tell, by two people."),
     ("reviews", "reviews:app", "See and resolve what a firm's people must judge."),
     ("retention", "retention:app", "Erase people when the law lets go of their records; legal holds."),
+    ("messages", "messages:app", "See what became of text messages, and lift what is paused."),
     ("webhooks", "webhooks:app", "Watch a firm's events."),
     ("audit", "audit:app", "Check that the audit trail is untouched; give evidence of payments."),
     ("openapi", "openapi:openapi", "Print the OpenAPI document of the API."),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PREFIX = "STRONGROOM_"
 FILE_VARIABLE = "STRONGROOM_SETTINGS_FILE"
 _FOR_TESTS = "STRONGROOM_TEST_"  # the test suite's own variables, which are no settings
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _HOST = re.compile(r"[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 _LEAST_COOLING_OFF_SECONDS = 3600
 _FEW_DISTINCT_BYTES = 16  # 32 random bytes have about 30 distinct values
@@ -78,6 +79,14 @@ class SmsGateway(StrEnum):
     INBOX = "inbox"
 
 
+class CountryWatch(StrEnum):
+    """What the conversion watch does about a whole country."""
+
+    ALARM = "alarm"
+    PAUSE = "pause"
+
+
+MOST_SMS = 10_000_000  # a ceiling for every limit, so that none is switched off
 _NEEDED_FOR_SMS = {SmsGateway.CONFIGURED: "sms_gateways_file", SmsGateway.INBOX: "inbox_url"}
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -94,7 +103,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     migration_database_url: Annotated[
         Secret | None, Meta(description="PostgreSQL as the owner of the tables, for `strongroom migrate`; without it database_url")
     ] = None
-    database_pool_size: Annotated[int, Meta(ge=1, le=100, description="Connections to PostgreSQL per process, at most 100")] = 16
+    database_pool_size: Annotated[
+        int, Meta(ge=1, le=100, description="Connections to PostgreSQL per process, at most 100; up to 4 more count text messages")
+    ] = 16
     keys_file: Annotated[Path | None, Meta(description="The root keys, as `strongroom keys init` writes them; mode 600")] = None
     keys: Annotated[Secret | None, Meta(description="The root keys as JSON text, instead of keys_file")] = None
     keys_module: Annotated[
@@ -129,6 +140,59 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sms_gateways_file: Annotated[
         Path | None, Meta(description="The file that names the gateways of text messages, in the order in which they are tried")
     ] = None
+    sms_countries: Annotated[
+        str, Meta(description="Countries (ISO 3166) that text messages may go to, separated by commas, such as `GB,IE`; empty: any")
+    ] = ""
+    sms_home_countries: Annotated[
+        str, Meta(description="Countries where most numbers are, separated by commas: they have the larger limits")
+    ] = "GB,NG"
+    sms_per_number_hour: Annotated[
+        int, Meta(ge=1, le=10, description="Text messages to one number in an hour, over every firm; 5 in 10 minutes at any rate")
+    ] = 10
+    sms_per_number_day: Annotated[int, Meta(ge=1, le=10, description="Text messages to one number in a day, at most 10")] = 10
+    sms_per_prefix_hour: Annotated[
+        int, Meta(ge=1, le=MOST_SMS, description="Text messages in an hour to numbers that differ in their last four digits only")
+    ] = 100
+    sms_per_prefix_day: Annotated[int, Meta(ge=1, le=MOST_SMS, description="The same in a day")] = 500
+    sms_per_country_hour: Annotated[int, Meta(ge=1, le=MOST_SMS, description="Text messages to one country in an hour")] = 500
+    sms_per_country_day: Annotated[int, Meta(ge=1, le=MOST_SMS, description="Text messages to one country in a day")] = 2000
+    sms_per_home_country_hour: Annotated[
+        int, Meta(ge=1, le=MOST_SMS, description="Text messages to one of sms_home_countries in an hour")
+    ] = 20_000
+    sms_per_home_country_day: Annotated[int, Meta(ge=1, le=MOST_SMS, description="The same in a day")] = 200_000
+    sms_per_address_hour: Annotated[
+        int,
+        Meta(ge=1, le=MOST_SMS, description="Codes asked for on the website from one network address (IPv6: one /64) in an hour"),
+    ] = 100
+    sms_per_address_day: Annotated[int, Meta(ge=1, le=MOST_SMS, description="The same in a day")] = 500
+    sms_per_client_hour: Annotated[
+        int, Meta(ge=1, le=MOST_SMS, description="Text messages caused by one API client, or by one hub, in an hour")
+    ] = 3600
+    sms_per_client_day: Annotated[int, Meta(ge=1, le=MOST_SMS, description="The same in a day")] = 36_000
+    sms_per_tenant_hour: Annotated[
+        int, Meta(ge=1, le=MOST_SMS, description="Text messages sent for one firm or issuer in an hour")
+    ] = 3600
+    sms_per_tenant_day: Annotated[int, Meta(ge=1, le=MOST_SMS, description="The same in a day")] = 36_000
+    sms_watch_share_percent: Annotated[
+        int,
+        Meta(ge=0, le=100, description="Where fewer of the numbers that got a code used one, the watch acts; 0: no watch"),
+    ] = 10
+    sms_watch_prefix_numbers: Annotated[
+        int, Meta(ge=5, le=10_000, description="So many numbers of a block must have got a code before the watch pauses it")
+    ] = 20
+    sms_watch_country_numbers: Annotated[
+        int, Meta(ge=20, le=1_000_000, description="So many numbers of a country must have got a code before the watch acts")
+    ] = 100
+    sms_watch_window_seconds: Annotated[
+        int, Meta(ge=600, le=86_400, description="How far back the watch looks, at codes whose life is over")
+    ] = 3600
+    sms_watch_country: Annotated[
+        CountryWatch,
+        Meta(description="What the watch does about a whole country: `alarm` tells of it, `pause` stops its text messages too"),
+    ] = CountryWatch.ALARM
+    sms_pause_seconds: Annotated[
+        int, Meta(ge=60, le=86_400, description="How long a pause lasts; `strongroom messages lift` ends it before")
+    ] = 3600
     inbox_url: Annotated[str | None, Meta(description="Where the message inbox of the gateway `inbox` listens")] = None
     host: Annotated[str, Meta(description="Address to listen on; health and metrics answer there too")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port to listen on")] = 8000
@@ -195,6 +259,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def issuer_hosts(self) -> frozenset[str]:
         """Return the hosts that remote issuers may be called at."""
         return frozenset(host.strip().lower() for host in self.issuing_hosts.split(",") if host.strip())
+
+    @property
+    def sms_to(self) -> frozenset[str]:
+        """Return the countries that text messages may go to; empty: any."""
+        return _listed(self.sms_countries)
+
+    @property
+    def sms_home(self) -> frozenset[str]:
+        """Return the countries with the larger limits."""
+        return _listed(self.sms_home_countries)
 
     @property
     def migration_url(self) -> str:
@@ -381,13 +455,21 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         yield f"{PREFIX}{missing[0]} is missing: the listener for mutual TLS needs all of {', '.join(tls)}"
     if wrong := sorted(host for host in settings.issuer_hosts if not _HOST.fullmatch(host)):
         yield f"{PREFIX}ISSUING_HOSTS: {wrong[0]} is neither a host nor host:port"
-    needed = _NEEDED_FOR_SMS[settings.sms_gateway]
-    if not getattr(settings, needed):
-        yield f"{PREFIX}{needed.upper()} is missing: {_meaning(needed)}"
+    yield from _sms_contradictions(settings)
     if settings.trusted_proxy not in (None, "unix") and not _is_address(settings.trusted_proxy or ""):
         yield f"{PREFIX}TRUSTED_PROXY must be `unix` or one IP address"
     if settings.trusted_proxy == "unix" and settings.unix_socket is None:
         yield f"{PREFIX}TRUSTED_PROXY is `unix`, so {PREFIX}UNIX_SOCKET must name the socket that only the proxy can reach"
+
+
+def _sms_contradictions(settings: Settings) -> Iterator[str]:
+    """Yield what is wrong about text messages."""
+    needed = _NEEDED_FOR_SMS[settings.sms_gateway]
+    if not getattr(settings, needed):
+        yield f"{PREFIX}{needed.upper()} is missing: {_meaning(needed)}"
+    for name in ("sms_countries", "sms_home_countries"):
+        if wrong := sorted(one for one in _listed(getattr(settings, name)) if not _COUNTRY.fullmatch(one)):
+            yield f"{PREFIX}{name.upper()}: {wrong[0]} is not a country's two capital letters"
 
 
 def _keys_contradiction(settings: Settings) -> str | None:
@@ -439,6 +521,10 @@ def _bank_fault(path: Path) -> str | None:
     if local := next((text for text in _texts(document) if _is_local(text)), None):
         return f"{PREFIX}BANKS_DIRECTORY: production refuses the model bank ({local})"
     return None
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(one.strip() for one in text.split(",") if one.strip())
 
 
 def _texts(value: object) -> Iterator[str]:

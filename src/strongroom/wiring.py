@@ -44,6 +44,7 @@ from strongroom.kit.vault import Vault
 from strongroom.notify.gateways.configured import GatewaysUnusable, open_routes
 from strongroom.notify.gateways.inbox import InboxGateway
 from strongroom.notify.messages import Messages
+from strongroom.notify.model import MessageLimits, Rate, WatchRules
 from strongroom.notify.port import Route
 from strongroom.notify.texts import Texts
 from strongroom.sca.answering.questions import Questions
@@ -57,7 +58,7 @@ from strongroom.sca.purchasing.judging import Judging
 from strongroom.sca.purchasing.openings import Openings
 from strongroom.sca.purchasing.proofs import Proofs
 from strongroom.sca.purchasing.purchases import Purchases
-from strongroom.settings import Settings, SettingsError, SmsGateway
+from strongroom.settings import CountryWatch, Settings, SettingsError, SmsGateway
 from strongroom.soap.signers import OurSigner, SignerFiles
 from strongroom.webhooks.endpoints import Endpoints
 from strongroom.webhooks.events import Events
@@ -175,7 +176,7 @@ async def build(settings: Settings, *, role: str = APP_ROLE, database_url: str |
 def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry) -> House:
     """Join the use cases over what keeps their state."""
     firms, sessions, events = Firms(db), Sessions(db, vault), Events(db, vault)
-    messages, texts = Messages(vault), Texts()
+    messages, texts = Messages(db, vault, message_limits(settings)), Texts()
     issuers = Issuers(db)
     tokens, signing_keys = Tokens(db, vault), SigningKeys(db, vault)
     customers = Customers(db, vault)
@@ -257,7 +258,7 @@ def _purchases(
     """Join what purchases need."""
     challenges = Challenges(db, vault)
     cards = EnrolledCards(vault, challenges, cardholders, Verification(db, vault, cardholders))
-    judging = Judging(db, vault, issuers, remote, challenges, cards)
+    judging = Judging(db, vault, issuers, remote, challenges, cards, messages)
     return Purchases(db, vault, issuers, merchants, remote, Openings(vault, challenges, cards, messages, texts), judging)
 
 
@@ -273,6 +274,33 @@ def _identity(settings: Settings) -> Identity | None:
     if settings.issuing_certificate is None or settings.issuing_key is None:
         return None
     return Identity(settings.issuing_certificate, settings.issuing_key, settings.issuing_ca)
+
+
+def message_limits(settings: Settings) -> MessageLimits:
+    """Return how many text messages may be asked for."""
+    return MessageLimits(
+        number=Rate(settings.sms_per_number_hour, settings.sms_per_number_day),
+        prefix=Rate(settings.sms_per_prefix_hour, settings.sms_per_prefix_day),
+        country=Rate(settings.sms_per_country_hour, settings.sms_per_country_day),
+        home_country=Rate(settings.sms_per_home_country_hour, settings.sms_per_home_country_day),
+        address=Rate(settings.sms_per_address_hour, settings.sms_per_address_day),
+        client=Rate(settings.sms_per_client_hour, settings.sms_per_client_day),
+        tenant=Rate(settings.sms_per_tenant_hour, settings.sms_per_tenant_day),
+        home_countries=settings.sms_home,
+        countries=settings.sms_to,
+    )
+
+
+def watch_rules(settings: Settings) -> WatchRules:
+    """Return when codes that nobody uses pause anything."""
+    return WatchRules(
+        window_seconds=settings.sms_watch_window_seconds,
+        prefix_numbers=settings.sms_watch_prefix_numbers,
+        country_numbers=settings.sms_watch_country_numbers,
+        share_percent=settings.sms_watch_share_percent,
+        pause_seconds=settings.sms_pause_seconds,
+        country_stops=settings.sms_watch_country is CountryWatch.PAUSE,
+    )
 
 
 def sms_routes(settings: Settings) -> list[Route]:

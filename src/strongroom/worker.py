@@ -21,6 +21,7 @@ from strongroom.notify import jobs as notify_jobs
 from strongroom.notify.messages import Receipts
 from strongroom.notify.port import Bound, Report, Route
 from strongroom.notify.sending import Sender
+from strongroom.notify.watching import Watch
 from strongroom.safetoken.store import replays, sequences
 from strongroom.sca import store as sca_store
 from strongroom.sca.answering import store as question_store
@@ -28,7 +29,7 @@ from strongroom.sca.purchasing import jobs as purchase_jobs
 from strongroom.settings import Settings
 from strongroom.webhooks import jobs as webhook_jobs
 from strongroom.webhooks.deliveries import Deliveries
-from strongroom.wiring import WORKER_ROLE, House, build, sms_routes
+from strongroom.wiring import WORKER_ROLE, House, build, sms_routes, watch_rules
 
 _LANES = 8  # payments and shares that one process carries on at once: a slow bank holds up no other
 _log = structlog.get_logger("worker")
@@ -50,7 +51,7 @@ def jobs(house: House, sender: Sender, deliveries: Deliveries) -> list[Job]:
         Job("retention", house.retention.erase_due, every_seconds=3600),
         Job("audit sealing", lambda: audit.seal_entries(house.db), every_seconds=0.5),
         Job("audit roots", _counted(lambda: audit.export_root(house.db, house.vault.root(), root_file)), every_seconds=60),
-        *notify_jobs.jobs(sender),
+        *notify_jobs.jobs(sender, Watch(house.db, watch_rules(house.settings))),
         *webhook_jobs.jobs(house.events, deliveries),
         *access_jobs.jobs(house.db),
         *purchase_jobs.jobs(house.purchases),

@@ -112,7 +112,7 @@ class House:
         self.registry = ScriptedRegistry({BANK: self.bank, "copse": ScriptedBank()})
         self.firms, self.customers, self.events = Firms(self.app), Customers(self.app, vault), Events(self.app, vault)
         self.cases = Cases(self.app, vault, self.firms, self.customers)
-        self.messages, self.texts, self.codes = Messages(vault), Texts(), Codes(Challenges(self.app, vault))
+        self.messages, self.texts, self.codes = Messages(self.app, vault), Texts(), Codes(Challenges(self.app, vault))
         self.results, self.seals = Results(self.customers), ShareSeals(vault, self.customers)
         self.share_moves = ShareMoves(self.customers, self.seals, self.results, self.events)
         self.sharing = Sharing(

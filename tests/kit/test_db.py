@@ -197,6 +197,36 @@ async def test_a_server_that_is_not_there_is_said_to_be_down(tmp_path: Path) -> 
         await Database.connect(f"postgresql://nobody@/none?host={tmp_path}", size=1)
 
 
+async def test_what_is_written_apart_stays_when_the_transaction_around_it_is_rolled_back(
+    app: Database, owner: asyncpg.Connection
+) -> None:
+    await owner.execute("CREATE TABLE noted (number int); GRANT INSERT, SELECT ON noted TO strongroom_app")
+
+    async def use_case() -> None:
+        async with app.transaction(ONE) as tx:
+            await tx.execute("INSERT INTO noted VALUES (1)")
+            async with app.apart() as other:
+                await other.execute("INSERT INTO noted VALUES (2)")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await use_case()
+    assert await owner.fetch("SELECT number FROM noted") == [(2,)]
+
+
+async def test_nobody_who_holds_a_connection_waits_for_one_that_others_like_it_hold(app: Database) -> None:
+    everybody_is_in = asyncio.Barrier(4)  # as many as the pool has connections
+
+    async def use_case() -> int:
+        async with app.transaction(ONE):
+            await everybody_is_in.wait()
+            async with app.apart() as other:
+                return int(await other.fetchval("SELECT 7"))
+
+    async with asyncio.timeout(4):  # before the wait for a connection gives up
+        assert await asyncio.gather(*(use_case() for _ in range(4))) == [7] * 4
+
+
 async def test_a_killed_backend_is_down_and_the_next_transaction_works(app: Database, owner: asyncpg.Connection) -> None:
     async def die() -> None:
         async with app.transaction(ONE) as tx:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +12,7 @@ import asyncpg
 import pytest
 
 from strongroom.kit.db import Database
-from strongroom.kit.limits import Limit, SharedLimit, forget_old, take
+from strongroom.kit.limits import Limit, SharedLimit, Used, forget_old, take, take_all
 
 TEN = Limit("tries", 10, 600)
 ANN, BEN = b"ann", b"ben"
@@ -109,3 +111,43 @@ async def test_counters_out_of_reach_are_forgotten(app: Database, owner: asyncpg
     async with worker.transaction() as tx:
         assert await forget_old(tx) == 1
     await worker.close()
+
+
+async def use_all(db: Database, *used: Used) -> list[str]:
+    """Use one of each and keep that, or nothing; return the names of the limits that are reached."""
+    names: list[str] = []
+    with contextlib.suppress(Undone):
+        async with db.transaction() as tx:
+            names = [limit.name for limit in await take_all(tx, used)]
+            if names:
+                raise Undone
+    return names
+
+
+class Undone(Exception):
+    """What was used is given back."""
+
+
+THREE, MANY = Limit("few", 3, 600), Limit("many", 1000, 600)
+
+
+async def test_of_several_limits_at_once_the_smallest_decides_and_the_others_are_not_used_by_what_it_refuses(
+    app: Database, owner: asyncpg.Connection
+) -> None:
+    wanted = [Used(THREE, ANN), Used(TEN, ANN), Used(MANY, BEN)]
+    outcomes = await asyncio.gather(*(use_all(app, *random.sample(wanted, 3)) for _ in range(16)))
+    assert sorted(outcomes) == [[]] * 3 + [["few"]] * 13
+    assert await owner.fetch("SELECT name, used FROM rate_windows ORDER BY name") == [("few", 3), ("many", 3), ("tries", 3)]
+
+
+async def test_several_limits_at_once_slide_as_one_does(app: Database, owner: asyncpg.Connection) -> None:
+    assert [await use_all(app, Used(TEN, ANN)) for _ in range(11)] == [[]] * 10 + [["tries"]]
+    await pass_time(owner, 900)  # half of the next window: half of the ten still count
+    assert [await use_all(app, Used(TEN, ANN)) for _ in range(6)].count([]) in {5, 6}
+    assert await use_all(app, Used(TEN, ANN)) == ["tries"]
+
+
+async def test_every_limit_that_is_reached_is_named(app: Database, owner: asyncpg.Connection) -> None:
+    for _ in range(3):
+        await use_all(app, Used(THREE, ANN))
+    assert await use_all(app, Used(THREE, ANN), Used(Limit("none", 0, 60), ANN), Used(TEN, ANN)) == ["few", "none"]

@@ -103,7 +103,7 @@ async def house(database: Any) -> AsyncIterator[House]:
     worker = await Database.connect(database.dsn, role="strongroom_worker", size=8)
     owner = await asyncpg.create_pool(database.dsn, min_size=1, max_size=4)
     vault = Vault(KeysInHand())
-    yield House(app, worker, owner, vault, Messages(vault))
+    yield House(app, worker, owner, vault, Messages(app, vault))
     for closing in (app, worker, owner):
         await closing.close()
 

@@ -13,6 +13,7 @@ from strongroom.notify.jobs import jobs
 from strongroom.notify.messages import Receipts
 from strongroom.notify.model import Purpose, Queued
 from strongroom.notify.port import Found, Outgoing, Receipt, Refused, Sent, Silent, Unavailable
+from strongroom.notify.watching import Watch
 from tests.notify.conftest import PHONE, House, Phone, running_inbox
 
 
@@ -20,7 +21,7 @@ async def test_a_queued_message_reaches_the_inbox_within_a_second(house: House, 
     gateway = InboxGateway(inbox_url, production=False)
     sender = house.sender(gateway)
     stopping = asyncio.Event()
-    running = asyncio.create_task(Runner(house.worker, jobs(sender)).run(stopping))
+    running = asyncio.create_task(Runner(house.worker, jobs(sender, Watch(house.worker))).run(stopping))
     await asyncio.sleep(0.3)
     message = await house.queue(text="123456 is your code", purpose=Purpose.LOGIN_CODE)
     async with httpx.AsyncClient(base_url=inbox_url) as client, asyncio.timeout(1):

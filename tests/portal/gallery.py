@@ -174,6 +174,7 @@ def signing_in_samples() -> Iterator[Sample]:
     code = signing_in.EnterCode(paths.CODE, paths.CODE_AGAIN, valid_minutes=10)
     yield Sample("code", SIGNED_OUT, replace(code, resend_in_seconds=30))
     yield Sample("code-resent", SIGNED_OUT, replace(code, resent=True, resend_in_seconds=1))
+    yield Sample("code-unsent", SIGNED_OUT, replace(code, unsent=True, resend_in_seconds=1))
     for problem in (
         FieldProblem("code", "missing"),
         FieldProblem("code", "shape"),

@@ -38,7 +38,7 @@ class Town:
     def __init__(self, db: Database, vault: Vault, owner: asyncpg.Connection) -> None:
         self.db, self.vault, self.owner = db, vault, owner
         self.issuers = Issuers(db)
-        self.cardholders = Cardholders(db, vault, self.issuers, Messages(vault), Texts())
+        self.cardholders = Cardholders(db, vault, self.issuers, Messages(db, vault), Texts())
         self.issuer: Issuer
 
     async def find(self, issuer_id: str = "") -> Any:

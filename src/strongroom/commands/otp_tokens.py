@@ -20,6 +20,7 @@ from strongroom.sca.devices.otp_tokens import LIST_MAX, OtpTokens
 from strongroom.sca.devices.states import TokenState
 from strongroom.sca.devices.verification import Verification
 from strongroom.sca.model import Locked
+from strongroom.wiring import message_limits
 
 app = App(name="otp-tokens", help="Manage the devices of an issuer's cardholders.")
 app.command(import_file, name="import")
@@ -157,7 +158,7 @@ async def _move(serial: str, issuer: str, named: Callable[[OtpTokens], Callable[
 
 
 def _cardholders(desk: Desk) -> Cardholders:
-    return Cardholders(desk.db, desk.vault, Issuers(desk.db), Messages(desk.vault), Texts())
+    return Cardholders(desk.db, desk.vault, Issuers(desk.db), Messages(desk.db, desk.vault, message_limits(desk.settings)), Texts())
 
 
 def _tokens(desk: Desk) -> OtpTokens:

@@ -11,7 +11,7 @@ from strongroom.funds.authentications import Authentications
 from strongroom.funds.errors import RequestEnded, ShareLive
 from strongroom.funds.model import AccountRequest, Actor, AuditTag, Page, ReviewReason, Share
 from strongroom.funds.notices import Notices
-from strongroom.funds.requests import CreatedRequest, asked_customers, invite, open_case
+from strongroom.funds.requests import CreatedRequest, asked_customers, invite, open_case, refuse_if_kept_back
 from strongroom.funds.results import Results
 from strongroom.funds.schemas import AccountRequestOut
 from strongroom.funds.share_moves import ShareMoves
@@ -23,6 +23,7 @@ from strongroom.kit.db import Database, Tx
 from strongroom.kit.errors import NotFound, UnknownCursor
 from strongroom.kit.idempotency import Once
 from strongroom.kit.ids import new_id
+from strongroom.notify.model import Limited, Queued
 from strongroom.webhooks.model import EventType
 
 _EXPIRE_BATCH = 50
@@ -128,14 +129,18 @@ class AccountRequests:
             return await self._results.of_account_request(tx, await self._moves.lock_request(tx, firm_id, request_id), full=True)
 
     async def resend(self, firm_id: str, actor: Actor, request_id: str) -> AccountRequestOut:
-        """Send the text message again to those who have not shared. Raise NotFound or RequestEnded."""
+        """Send the text message again to those who have not shared.
+
+        Raise NotFound, RequestEnded, or where limits keep it from everybody TooManyMessages.
+        """
         async with self._db.transaction(firm_id) as tx:
             request = await self._moves.lock_request(tx, firm_id, request_id)
             if request.state in ACCOUNT_REQUEST.ends or request.frozen_at is not None:
                 raise RequestEnded("Only a request that waits for its customers can be sent again")
             shared = (await store.standing(tx, firm_id, request_id)).shared
             waiting = [one for one in request.asked if one not in shared]
-            await self._invite(tx, firm_id, actor, request.case_id, waiting, send=True, again=new_id("snd"))
+            outcomes = await self._invite(tx, firm_id, actor, request.case_id, waiting, send=True, again=new_id("snd"))
+            refuse_if_kept_back(outcomes)
             await audit.record(tx, firm_id, actor.name, AuditTag.ACCOUNT_RESENT, request_id)
             return await self._results.of_account_request(tx, request, full=True)
 
@@ -179,5 +184,7 @@ class AccountRequests:
 
     async def _invite(
         self, tx: Tx, firm_id: str, actor: Actor, case_id: str, asked: list[str], *, send: bool, again: str = ""
-    ) -> None:
-        await invite(self._firms, self._authentications, self._notices, tx, firm_id, actor, case_id, asked, send=send, again=again)
+    ) -> list[Queued | Limited]:
+        return await invite(
+            self._firms, self._authentications, self._notices, tx, firm_id, actor, case_id, asked, send=send, again=again
+        )

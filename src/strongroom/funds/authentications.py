@@ -34,6 +34,7 @@ from strongroom.kit.ids import new_id
 from strongroom.kit.jobs import NOTIFY
 from strongroom.kit.limits import Limit
 from strongroom.kit.vault import Vault
+from strongroom.notify.errors import refusal_of
 from strongroom.notify.messages import Messages
 from strongroom.notify.model import Purpose as MessagePurpose
 from strongroom.notify.texts import Template, Texts
@@ -171,7 +172,7 @@ class Authentications:
             if auth_id is None:
                 held = await store.find_authentication_of(tx, firm_id, customer_id)
                 raise AuthenticationExists(f"The customer already has a customer authentication: {held.id if held else ''}")
-            await self._notices.ask(tx, firm_id, [customer_id])
+            await self._notices.ask(tx, firm_id, [customer_id], client=actor.name)
             created = CreatedAuthentication(auth_id)
             await once.keep(tx, firm_id, created)
             return created
@@ -219,27 +220,30 @@ class Authentications:
         return await self.get(firm_id, auth_id)
 
     async def begin(self, browser: str, email: str, date_of_birth: str, address: str | None) -> bool:
-        """Take an e-mail and date of birth from a browser; False only when its address asks too often.
+        """Take an e-mail and date of birth from a browser; False only when its address asks too often. Raise TooManyMessages.
 
         The same rows are written whoever it is. The newest code of a browser wins: older challenges are closed.
         """
         browser_hash = self._browser_hash(browser)
         subject = identity_hash(self._vault, email, date_of_birth)
         async with self._db.transaction(store.PORTAL) as tx:
-            if address and not await limits.take(tx, _PER_ADDRESS, self._vault.hash("address", address)):
+            if address and not await self._may_ask(tx, address):
                 return False
             older = await store.newest_login(tx, browser_hash, lock=True)
             await self._ask_for_code(tx, browser_hash, subject, older["challenge_id"] if older else None)
         return True
 
     async def resend(self, browser: str, address: str | None) -> bool:
-        """Send a browser's code again as a new one; False when it is too soon, too often, or there is no login."""
+        """Send a browser's code again as a new one; False when it is too soon, too often, or there is no login.
+
+        Raise TooManyMessages.
+        """
         browser_hash = self._browser_hash(browser)
         async with self._db.transaction(store.PORTAL) as tx:
             login = await store.newest_login(tx, browser_hash, lock=True)
             if login is None or login["age_seconds"] < RESEND_AFTER_SECONDS:
                 return False
-            if address and not await limits.take(tx, _PER_ADDRESS, self._vault.hash("address", address)):
+            if address and not await self._may_ask(tx, address):
                 return False
             await self._ask_for_code(tx, browser_hash, login["identity_hash"], login["challenge_id"])
         return True
@@ -275,6 +279,17 @@ class Authentications:
                 await self._send_codes(tx, row["browser_hash"], row["identity_hash"], row["challenge_id"])
         return len(rows)
 
+    async def _may_ask(self, tx: Tx, address: str) -> bool:
+        """Count one wish for a code against its network address, whoever it is for and whether or not a message comes of it.
+
+        Raise TooManyMessages when the address has asked for as many messages as it may.
+        """
+        if not await limits.take(tx, _PER_ADDRESS, self._vault.hash("address", address)):
+            return False
+        if limited := await self._messages.take_address(address, MessagePurpose.LOGIN_CODE):
+            raise refusal_of(limited)
+        return True
+
     async def _ask_for_code(self, tx: Tx, browser_hash: bytes, subject: bytes, older: str | None) -> None:
         """Close the older challenge and open a new one, which a job gives its codes."""
         if older:
@@ -295,7 +310,7 @@ class Authentications:
             return
         codes = await self._challenges.give_codes(tx, store.PORTAL, challenge_id, len(groups))
         valid_until = (await now_of(tx)).astimezone(UTC) + _CODE_LIFE
-        for (phone, records), code in zip(groups, codes, strict=False):
+        for target, ((phone, records), code) in enumerate(zip(groups, codes, strict=False)):
             firm_id = records[0][0]
             firm = await self._firms.load(tx, firm_id)
             values = {"code": code, "firm": firm.settings.logo_text or firm.name, "host": self._host}
@@ -308,7 +323,7 @@ class Authentications:
                 purpose=MessagePurpose.LOGIN_CODE,
                 sender=firm.settings.sender_name,
                 valid_until=valid_until,
-                key=f"{challenge_id} {phone}",
+                key=_message_key(challenge_id, target),
             )
         await store.set_covers(tx, browser_hash, challenge_id, [[list(record) for record in records] for _, records in groups])
 
@@ -332,6 +347,9 @@ class Authentications:
             if target is None or login is None or login["challenge_id"] != challenge_id:
                 return Wrong(0)
             records = store.covers_of(login)[target]
+            await act_for(tx, records[0][0])  # whose message it was
+            await self._messages.note_used(tx, records[0][0], _message_key(challenge_id, target))
+            await act_for(tx, store.PORTAL)
             session = await self._sessions.open(
                 tx, SessionKind.CODE, [Record(firm_id, customer_id, case_id) for firm_id, case_id, customer_id in records]
             )
@@ -363,6 +381,11 @@ class Authentications:
 
     def _browser_hash(self, browser: str) -> bytes:
         return self._vault.hash("login browser", browser)
+
+
+def _message_key(challenge_id: str, target: int) -> str:
+    """Return what the message with one of a challenge's codes is known by."""
+    return f"{challenge_id} {target}"
 
 
 def shape(held: Authentication) -> AuthenticationOut:

@@ -30,10 +30,12 @@ class Notices:
     texts: Texts
     link: str
 
-    async def ask(self, tx: Tx, firm_id: str, customer_ids: list[str], *, again: str = "") -> list[Queued | Limited]:
+    async def ask(
+        self, tx: Tx, firm_id: str, customer_ids: list[str], *, again: str = "", client: str | None = None
+    ) -> list[Queued | Limited]:
         """Ask customers to come. Several requests within ten minutes ask a phone once, unless `again` names a wish to repeat.
 
-        No amount, no case words, no banking words (compliance 6).
+        `client` is the software that wants it. No amount, no case words, no banking words (compliance 6).
         """
         customers = [await self.customers.load(tx, firm_id, customer_id) for customer_id in customer_ids]
         firm = await self.firms.load(tx, firm_id)
@@ -49,7 +51,7 @@ class Notices:
             queued = await self.messages.queue(
                 tx, firm_id, to=phone, text=text, purpose=Purpose.LOGIN_LINK,
                 valid_until=(quiet or now) + _LINK_LIFE, not_before=quiet, sender=settings.sender_name,
-                key=f"ask {phone} {occasion}",
+                key=f"ask {phone} {occasion}", client=client,
             )  # fmt: skip
             if isinstance(queued, Queued):
                 await login_store.mark_invited(tx, firm_id, customer.id)

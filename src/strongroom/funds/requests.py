@@ -30,6 +30,8 @@ from strongroom.kit.errors import FieldError, Invalid, NotFound, UnknownCursor
 from strongroom.kit.groupcommit import GroupCommit
 from strongroom.kit.idempotency import Once
 from strongroom.kit.ids import new_id
+from strongroom.notify.errors import refusal_of
+from strongroom.notify.model import Limited, Queued
 from strongroom.webhooks.events import Events
 from strongroom.webhooks.model import EventType
 
@@ -111,7 +113,7 @@ class CreditRequests:
             await self._write_batch(tx, firm_id, [ask])
             created = CreatedRequest(ask.row.id if ask.asked is not None else await self._create_slowly(tx, firm_id, ask, new))
             if send:
-                await self._notices.ask(tx, firm_id, ask.asked or [])
+                await self._notices.ask(tx, firm_id, ask.asked or [], client=actor.name)
             await once.keep(tx, firm_id, created)
             return created
 
@@ -174,14 +176,14 @@ class CreditRequests:
             return await self._tell(tx, firm_id, request_id, EventType.CREDIT_REQUEST_CANCELLED)
 
     async def resend(self, firm_id: str, actor: Actor, request_id: str) -> CreditRequestOut:
-        """Send the text message again, within its limits. Raise NotFound or RequestEnded."""
+        """Send the text message again. Raise NotFound, RequestEnded, or where limits keep it from everybody TooManyMessages."""
         async with self._db.transaction(firm_id) as tx:
             request = await self._locked(tx, firm_id, request_id)
             waits = request.state in {RequestState.REQUESTED, RequestState.PARTLY_PAID}
             if not waits or request.frozen_at is not None:
                 raise RequestEnded("Only a request that waits for its customer can be sent again")
             asked = await asked_customers(tx, firm_id, request.case_id, request.customer_id)
-            await self._invite(tx, firm_id, actor, request.case_id, asked, send=True, again=new_id("snd"))
+            refuse_if_kept_back(await self._invite(tx, firm_id, actor, request.case_id, asked, send=True, again=new_id("snd")))
             await audit.record(tx, firm_id, actor.name, AuditTag.CREDIT_RESENT, request_id)
             return await self._results.of_credit_request(tx, request)
 
@@ -254,9 +256,11 @@ class CreditRequests:
 
     async def _invite(
         self, tx: Tx, firm_id: str, actor: Actor, case_id: str, asked: list[str], *, send: bool, again: str = ""
-    ) -> None:
+    ) -> list[Queued | Limited]:
         """Let the customers log in where the firm wants that by itself, and send them the link."""
-        await invite(self._firms, self._authentications, self._notices, tx, firm_id, actor, case_id, asked, send=send, again=again)
+        return await invite(
+            self._firms, self._authentications, self._notices, tx, firm_id, actor, case_id, asked, send=send, again=again
+        )
 
     async def _close_live_payment(self, tx: Tx, request: CreditRequest) -> None:
         live = await payment_store.find_live_payment(tx, request.firm_id, request.id, lock=True)
@@ -325,11 +329,17 @@ async def invite(
     *,
     send: bool,
     again: str = "",
-) -> None:
-    """Let customers log in where the firm's setting says so, and send each the link."""
+) -> list[Queued | Limited]:
+    """Let customers log in where the firm's setting says so, and send each the link; return what became of the messages."""
     firm = await firms.load(tx, firm_id)
     for customer_id in asked:
         if firm.settings.automatic_customer_authentication:
             await authentications.allow(tx, firm_id, actor, case_id, customer_id)
-    if send:
-        await notices.ask(tx, firm_id, asked, again=again)
+    return await notices.ask(tx, firm_id, asked, again=again, client=actor.name) if send else []
+
+
+def refuse_if_kept_back(outcomes: list[Queued | Limited]) -> None:
+    """Raise TooManyMessages or CountryNotServed when limits kept the message from everybody it was for."""
+    limited = [outcome for outcome in outcomes if isinstance(outcome, Limited)]
+    if limited and len(limited) == len(outcomes):
+        raise refusal_of(min(limited, key=lambda one: one.retry_after_seconds))

@@ -63,6 +63,10 @@ class Proven:
     customer_id: str
 
 
+class _NotSent(Exception):
+    """The message may not be sent now, so that nothing of the new challenge may stay: the code before counts on."""
+
+
 class ShareProofs:
     """Use cases of the browser that came back and is not the one that began."""
 
@@ -92,16 +96,20 @@ class ShareProofs:
     async def send_code(self, firm_id: str, share_id: str, browser_hash: bytes, address: str | None = None) -> bool:
         """Send a fresh code to the customer; the newest one counts.
 
-        False when this browser has nothing to prove, the proof is locked, the number is too new, or too many codes were sent.
+        False when this browser has nothing to prove, the proof is locked, the number is too new, or a limit on messages was
+        reached; then the code before, if there was one, still counts.
         """
-        async with self._db.transaction(firm_id) as tx:
-            share = await self._lock(tx, firm_id, share_id, browser_hash)
-            if share is None or await self._challenges.locked_seconds(tx, firm_id, self._subject(share)):
-                return False
-            customer = await self._customers.load(tx, firm_id, share.customer_id)
-            if customer.phone_usable_from is not None and customer.phone_usable_from > await now_of(tx):
-                return False
-            return await self._challenge(tx, share, customer, browser_hash, address)
+        try:
+            async with self._db.transaction(firm_id) as tx:
+                share = await self._lock(tx, firm_id, share_id, browser_hash)
+                if share is None or await self._challenges.locked_seconds(tx, firm_id, self._subject(share)):
+                    return False
+                customer = await self._customers.load(tx, firm_id, share.customer_id)
+                if customer.phone_usable_from is not None and customer.phone_usable_from > await now_of(tx):
+                    return False
+                return await self._challenge(tx, share, customer, browser_hash, address)
+        except _NotSent:
+            return False
 
     async def enter(self, firm_id: str, share_id: str, browser_hash: bytes, typed: str) -> Proven | Wrong | Shut:
         """Answer the challenge of this browser's share; a right code lets the share go on, in the same transaction."""
@@ -126,6 +134,7 @@ class ShareProofs:
             share = await self._lock(tx, firm_id, share_id, browser_hash)
             if share is None or await self._challenges.accept(tx, answer) is None:
                 return Wrong(0)
+            await self._messages.note_used(tx, firm_id, challenge_id)
             sealed = await store.sealed_columns(tx, firm_id, share_id)
             is_ready = sealed is not None and (sealed["return_sealed"] or sealed["grant_sealed"])
             moved = await self._moves.move(
@@ -147,9 +156,11 @@ class ShareProofs:
         challenge_id = await self._challenges.begin_share(tx, share.firm_id, self._subject(share))
         await store.bind_challenge(tx, share.firm_id, share.id, browser_hash, challenge_id)
         codes = await self._challenges.give_codes(tx, share.firm_id, challenge_id, 1)
-        return bool(codes) and await self._send(tx, customer, codes[0], challenge_id, address)
+        if codes:
+            await self._send(tx, customer, codes[0], challenge_id, address)
+        return bool(codes)
 
-    async def _send(self, tx: Tx, customer: Customer, code: str, key: str, address: str | None) -> bool:
+    async def _send(self, tx: Tx, customer: Customer, code: str, key: str, address: str | None) -> None:
         firm = await self._firms.load(tx, customer.firm_id)
         values = {"code": code, "firm": firm.name, "host": self._host}
         queued = await self._messages.queue(
@@ -162,7 +173,8 @@ class ShareProofs:
             key=key,
             address=address,
         )
-        return not isinstance(queued, Limited)
+        if isinstance(queued, Limited):
+            raise _NotSent
 
     async def _lock(self, tx: Tx, firm_id: str, share_id: str, browser_hash: bytes) -> Share | None:
         """Return the share, as it stays until the transaction ends, if this browser may prove it."""

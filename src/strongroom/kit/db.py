@@ -16,6 +16,7 @@ from strongroom.kit.errors import Unavailable
 _TENANT = re.compile(r"[a-z0-9-]{1,40}")
 _OPEN_TIMEOUT_SECONDS = 5.0
 _STATEMENT_TIMEOUT_MS = 15_000
+_SIDE_POOL_SIZE = 4
 _LOCK_TIMEOUT_MS = 5_000  # the contract's "the second waits up to 5 s"
 
 
@@ -66,34 +67,21 @@ async def _keep_settings(_: object) -> None:
 class Database:
     """A pool of connections under one database role."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, side_pool: asyncpg.Pool) -> None:
         self._pool = pool
+        self._side_pool = side_pool
 
     @classmethod
     async def connect(cls, dsn: str, *, role: str = "strongroom_app", size: int = 16) -> Database:
         """Open a pool whose connections act as `role`. Raise DatabaseDown when PostgreSQL does not answer."""
         try:
-            pool = await asyncpg.create_pool(
-                dsn,
-                min_size=1,
-                max_size=size,
-                timeout=_OPEN_TIMEOUT_SECONDS,
-                reset=_keep_settings,
-                server_settings={
-                    "role": role,
-                    "application_name": f"strongroom {role}",
-                    "statement_timeout": str(_STATEMENT_TIMEOUT_MS),
-                    "lock_timeout": str(_LOCK_TIMEOUT_MS),
-                    "idle_in_transaction_session_timeout": "60000",
-                    "jit": "off",
-                },
-            )
+            return cls(await _open_pool(dsn, role, 1, size), await _open_pool(dsn, role, 0, _SIDE_POOL_SIZE))
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             raise DatabaseDown from error
-        return cls(pool)
 
     async def close(self) -> None:
-        """Close the pool, waiting for transactions in flight."""
+        """Close the pools, waiting for transactions in flight."""
+        await self._side_pool.close()
         await self._pool.close()
 
     @contextlib.asynccontextmanager
@@ -103,14 +91,19 @@ class Database:
         Leaving normally commits; an exception rolls back. Raise CommitUnknown when the commit's answer is lost, and
         DatabaseDown when PostgreSQL goes away earlier.
         """
-        async with self._connection() as connection:
-            await connection.execute(_begin(tenant))
-            try:
-                yield connection
-            except BaseException:
-                await _roll_back(connection)
-                raise
-            await _commit(connection)
+        async with self._connection() as connection, _transacting(connection, tenant) as tx:
+            yield tx
+
+    @contextlib.asynccontextmanager
+    async def apart(self) -> AsyncIterator[Tx]:
+        """Open a transaction that commits by itself while the caller's goes on, and stays when that is rolled back.
+
+        For counters that many share: nobody holds one while they work. Its connections are few and its own (made when needed),
+        so that nobody who has a connection waits for one that others like them have. Never touch a row that the caller's own
+        transaction has written: each would wait for the other. Raise DatabaseDown.
+        """
+        async with self._connection(self._side_pool) as connection, _transacting(connection, None) as tx:
+            yield tx
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[Tx]:
@@ -122,10 +115,10 @@ class Database:
             yield connection
 
     @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncIterator[PoolConnectionProxy[Any]]:
+    async def _connection(self, pool: asyncpg.Pool | None = None) -> AsyncIterator[PoolConnectionProxy[Any]]:
         """Take a connection of the pool. Raise DatabaseDown when there is none in time, or when it is lost."""
         try:
-            async with self._pool.acquire(timeout=_OPEN_TIMEOUT_SECONDS) as connection:
+            async with (pool or self._pool).acquire(timeout=_OPEN_TIMEOUT_SECONDS) as connection:
                 yield connection
         except (
             OSError,
@@ -170,6 +163,35 @@ class Database:
             finally:
                 with contextlib.suppress(asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
                     await connection.remove_listener(channel, heard)
+
+
+async def _open_pool(dsn: str, role: str, min_size: int, max_size: int) -> asyncpg.Pool:
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=min_size,
+        max_size=max_size,
+        timeout=_OPEN_TIMEOUT_SECONDS,
+        reset=_keep_settings,
+        server_settings={
+            "role": role,
+            "application_name": f"strongroom {role}",
+            "statement_timeout": str(_STATEMENT_TIMEOUT_MS),
+            "lock_timeout": str(_LOCK_TIMEOUT_MS),
+            "idle_in_transaction_session_timeout": "60000",
+            "jit": "off",
+        },
+    )
+
+
+@contextlib.asynccontextmanager
+async def _transacting(connection: PoolConnectionProxy[Any], tenant: str | None) -> AsyncIterator[Tx]:
+    await connection.execute(_begin(tenant))
+    try:
+        yield connection
+    except BaseException:
+        await _roll_back(connection)
+        raise
+    await _commit(connection)
 
 
 def _begin(tenant: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from strongroom.kit.db import Database, Tx
@@ -80,6 +81,47 @@ async def take(tx: Tx, limit: Limit, key_hash: bytes, uses: int = 1) -> bool:
             uses,
         )  # fmt: skip
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """One use of a limit by one key."""
+
+    limit: Limit
+    key_hash: bytes
+
+
+async def take_all(tx: Tx, uses: Sequence[Used]) -> list[Limit]:
+    """Use one of each limit, no two of the same name, by one statement; return those that are reached: empty when all allowed it.
+
+    Where one is reached the others were used all the same: the caller rolls back. Rows are locked in one order for everybody.
+    """
+    granted = await tx.fetch(
+        """
+        WITH asked AS (
+            SELECT * FROM unnest($1::text[], $2::bytea[], $3::int[], $4::int[]) AS a (name, key_hash, at_most, seconds)
+        ), now AS (
+            SELECT app_now() AS at
+        ), placed AS (
+            SELECT asked.*, now.at, to_timestamp(floor(extract(epoch FROM now.at) / seconds) * seconds) AS start FROM asked, now
+        ), weighed AS (
+            SELECT placed.*, floor(coalesce(before.used, 0) * (1 - extract(epoch FROM at - start) / seconds)) AS carried
+            FROM placed LEFT JOIN rate_windows AS before ON (before.name, before.key_hash) = (placed.name, placed.key_hash)
+             AND before.window_start = placed.start - make_interval(secs => placed.seconds)
+        )
+        INSERT INTO rate_windows AS held (name, key_hash, window_start, used)
+        SELECT name, key_hash, start, 1 FROM weighed WHERE carried < at_most ORDER BY name, key_hash
+        ON CONFLICT (name, key_hash, window_start) DO UPDATE SET used = held.used + 1
+        WHERE held.used < (SELECT at_most - carried FROM weighed WHERE weighed.name = held.name)
+        RETURNING name
+        """,
+        [use.limit.name for use in uses],
+        [use.key_hash for use in uses],
+        [use.limit.at_most for use in uses],
+        [use.limit.window_seconds for use in uses],
+    )
+    names = {row["name"] for row in granted}
+    return [use.limit for use in uses if use.limit.name not in names]
 
 
 async def forget_old(tx: Tx) -> int:

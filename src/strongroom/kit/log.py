@@ -18,9 +18,9 @@ import structlog
 
 # Names of fields that may be printed. None may ever hold something personal or secret; ids are opaque.
 ALLOWED_FIELDS = frozenset({
-    "attempt", "bank", "call", "case_id", "challenge_id", "client_id", "code", "connector", "count", "customer_id",
-    "delay_seconds", "delivery_id", "dropped", "endpoint_id", "error", "event", "event_id", "firm_id", "gateway", "grant_id", "job",
-    "kind", "level", "logger", "message_id", "method", "milliseconds", "outcome", "payment_id", "pid", "port", "process",
+    "attempt", "bank", "call", "case_id", "challenge_id", "client_id", "code", "connector", "count", "country", "customer_id",
+    "delay_seconds", "delivery_id", "dropped", "endpoint_id", "error", "event", "event_id", "firm_id", "gateway", "grant_id",
+    "job", "kind", "level", "logger", "message_id", "method", "milliseconds", "outcome", "payment_id", "pid", "port", "process",
     "process_id", "reason", "receiving_account_id", "request_id", "route", "scope", "seconds", "session", "signal", "staff_id",
     "stack", "state", "status", "timestamp", "token_id", "version",
 })  # fmt: skip

@@ -19,6 +19,24 @@ JOB_FAILURES = Counter("strongroom_job_failures", "Runs of jobs that failed and 
 JOB_SECONDS = Histogram("strongroom_job_seconds", "Time of one run of a job", ("job",), registry=REGISTRY)
 DELIVERIES = Counter("strongroom_webhook_deliveries", "Webhook tries by outcome", ("outcome",), registry=REGISTRY)
 MESSAGES = Counter("strongroom_messages", "Text messages by outcome", ("outcome",), registry=REGISTRY)
+MESSAGE_FUNNEL = Counter(
+    "strongroom_message_steps",
+    "Text messages by step: asked, refused, sent, delivered, used",
+    ("step", "purpose", "country", "gateway"),
+    registry=REGISTRY,
+)
+MESSAGES_REFUSED = Counter(
+    "strongroom_messages_refused",
+    "Text messages refused, by what they ran into",
+    ("limit", "purpose", "country"),
+    registry=REGISTRY,
+)
+MESSAGE_WATCH = Counter(
+    "strongroom_message_watch",
+    "Blocks of numbers or countries whose codes went unused: paused, or an alarm alone",
+    ("scope", "country", "outcome"),
+    registry=REGISTRY,
+)
 BANK_CALLS = Counter("strongroom_bank_calls", "Calls to banks by outcome", ("bank", "outcome"), registry=REGISTRY)
 BANK_DIRECTORY_BROKEN = Gauge(
     "strongroom_bank_directory_broken", "1 while the bank directory or a key that it names cannot be read", registry=REGISTRY

@@ -1,17 +1,18 @@
-"""Queue text messages: in the caller's transaction, once per key, within the limits of number, address and tenant."""
+"""Queue text messages: in the caller's transaction, once per key, within limits; and note when the code of one was used."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
 
-from strongroom.kit import limits
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.ids import new_id
+from strongroom.kit.metrics import MESSAGE_FUNNEL
 from strongroom.kit.vault import Vault
-from strongroom.notify import store
-from strongroom.notify.model import TENANT_SHARDS, Limited, MessageLimits, Purpose, Queued
+from strongroom.notify.limiting import Limiting, Wanted
+from strongroom.notify.model import Limited, MessageLimits, Purpose, Queued
 from strongroom.notify.port import Receipt
+from strongroom.notify.store import messages as store
 
 _NUMBER = re.compile(r"[1-9][0-9]{6,14}")  # E.164 without +
 _TEXT_MAX = 1000
@@ -20,9 +21,9 @@ _TEXT_MAX = 1000
 class Messages:
     """The door to everybody's phone."""
 
-    def __init__(self, vault: Vault, allowed: MessageLimits | None = None) -> None:
+    def __init__(self, db: Database, vault: Vault, allowed: MessageLimits | None = None) -> None:
         self._vault = vault
-        self._allowed = allowed or MessageLimits()
+        self._limiting = Limiting(db, vault, allowed or MessageLimits())
 
     async def queue(
         self,
@@ -35,6 +36,8 @@ class Messages:
         valid_until: datetime,
         key: str,
         address: str | None = None,
+        client: str | None = None,
+        countries: tuple[str, ...] = (),
         sender: str = "",
         no_log: bool | None = None,
         not_before: datetime | None = None,
@@ -42,13 +45,13 @@ class Messages:
         """Queue one message, to be sent at once after the commit (or from `not_before` on) and never after `valid_until`.
 
         `to` is E.164 digits without +. The same `key` again queues nothing and answers the first message. `address` is the
-        network address of whoever caused it, where there is one. `no_log` (default: for codes) drops the text once sent.
-        Whoever queues several messages in one transaction does so in order of their numbers.
+        network address of whoever caused it, and `client` the software that did, where there is one. `countries` (ISO 3166) are
+        the only ones that the tenant lets messages go to. `no_log` (default: for codes) drops the text once sent.
         """
         if not _NUMBER.fullmatch(to) or not 0 < len(text) <= _TEXT_MAX:
             raise ValueError("a message goes to E.164 digits without + and has a text")
-        number_hash = self._vault.hash("message number", to)
-        key_hash = self._vault.hash("message key", tenant_id, key)
+        marks = self._limiting.marks(to)
+        key_hash = self._key_hash(tenant_id, key)
         message_id = new_id("msg")
         keys = await self._vault.tenant(tx, tenant_id)
         is_new = await store.insert_message(
@@ -56,7 +59,9 @@ class Messages:
             tenant_id,
             message_id,
             key_hash=key_hash,
-            recipient_hash=number_hash,
+            recipient_hash=marks.number_hash,
+            prefix_hash=marks.prefix_hash,
+            country=marks.country,
             recipient_sealed=keys.seal_text("messages", "recipient_sealed", message_id, to),
             text_sealed=keys.seal_text("messages", "text_sealed", message_id, text),
             purpose=purpose,
@@ -67,20 +72,24 @@ class Messages:
         )
         if not is_new:
             return Queued(await store.get_id_by_key(tx, tenant_id, key_hash))
-        if limited := await self._take(tx, tenant_id, number_hash, address):
+        MESSAGE_FUNNEL.labels("asked", purpose, marks.country, "").inc()
+        if limited := await self._limiting.take(Wanted(tenant_id, to, purpose, countries, address, client), marks):
             await store.take_back(tx, tenant_id, message_id)
             return limited
         await store.wake_worker(tx)
         return Queued(message_id)
 
-    async def _take(self, tx: Tx, tenant_id: str, number_hash: bytes, address: str | None) -> Limited | None:
-        """Use one of every limit; the number last, because its count is the one that a person feels."""
-        if address is not None and not await limits.take(tx, self._allowed.address, self._vault.hash("message address", address)):
-            return Limited("address")
-        shard = str(number_hash[0] % TENANT_SHARDS)
-        if not await limits.take(tx, self._allowed.tenant, self._vault.hash("message tenant", tenant_id, shard)):
-            return Limited("tenant")
-        return None if await store.take_number(tx, number_hash) else Limited("number")
+    async def take_address(self, address: str, purpose: Purpose) -> Limited | None:
+        """Use one of what a network address may ask for, where it is asked before anybody knows whose number it would be."""
+        return await self._limiting.take_address(address, purpose)
+
+    async def note_used(self, tx: Tx, tenant_id: str, key: str) -> None:
+        """Note that the code of the message that `key` queued was accepted; the transaction must be the tenant's own."""
+        if found := await store.mark_used(tx, tenant_id, self._key_hash(tenant_id, key)):
+            MESSAGE_FUNNEL.labels("used", *found).inc()
+
+    def _key_hash(self, tenant_id: str, key: str) -> bytes:
+        return self._vault.hash("message key", tenant_id, key)
 
 
 class Receipts:

@@ -1,4 +1,4 @@
-"""The values of text messages: purposes, outcomes of queueing, limits, and a message on its way."""
+"""The values of text messages: purposes, outcomes of queueing, limits, pauses, the funnel, and a message on its way."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from strongroom.kit.limits import Limit
 from strongroom.notify.port import Receipt
 
 
@@ -23,6 +22,11 @@ class Purpose(StrEnum):
         """True when the text holds a secret and somebody is waiting for it."""
         return self in {Purpose.LOGIN_CODE, Purpose.PURCHASE_CODE}
 
+    @property
+    def is_pausable(self) -> bool:
+        """True for what strangers can cause; a notice warns somebody, and no pause may keep it from them."""
+        return self is not Purpose.NOTICE
+
 
 @dataclass(frozen=True, slots=True)
 class Queued:
@@ -31,32 +35,118 @@ class Queued:
     message_id: str
 
 
+class LimitedBy(StrEnum):
+    """What a message that was asked for ran into."""
+
+    NUMBER = "number"
+    PREFIX = "prefix"
+    COUNTRY = "country"
+    ADDRESS = "address"
+    CLIENT = "client"
+    TENANT = "tenant"
+    PAUSED = "paused"  # hardly any code sent there was used, and nobody has lifted the pause yet
+    NOT_SERVED = "not_served"  # a country that messages may not go to
+
+
 @dataclass(frozen=True, slots=True)
 class Limited:
     """A limit was reached and nothing will be sent; say nothing of it to whoever is not known yet."""
 
-    limit: str  # which: number, address or tenant
+    limit: LimitedBy
+    retry_after_seconds: int = field(default=0, compare=False)  # 0: waiting does not help
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most so many in an hour and in a day."""
+
+    hour: int
+    day: int
 
 
 @dataclass(frozen=True, slots=True)
 class MessageLimits:
-    """Limits besides the fixed ones per number (5 in 10 minutes, 10 a day, over every door)."""
+    """How many messages may be asked for. A number has 5 in 10 minutes besides, over every door (contract)."""
 
-    tenant_per_hour: int = 3600
-    address_per_hour: int = 30
+    number: Rate = Rate(10, 10)
+    prefix: Rate = Rate(100, 500)
+    country: Rate = Rate(500, 2000)
+    home_country: Rate = Rate(20_000, 200_000)
+    address: Rate = Rate(100, 500)
+    client: Rate = Rate(3600, 36_000)
+    tenant: Rate = Rate(3600, 36_000)
+    home_countries: frozenset[str] = frozenset({"GB", "NG"})
+    countries: frozenset[str] = frozenset()  # that messages may go to; empty: any
 
-    @property
-    def tenant(self) -> Limit:
-        """Return the limit of one shard of a tenant."""
-        return Limit("sms per tenant", max(1, self.tenant_per_hour // TENANT_SHARDS), 3600)
-
-    @property
-    def address(self) -> Limit:
-        """Return the limit of one network address."""
-        return Limit("sms per address", self.address_per_hour, 3600)
+    def of_country(self, country: str) -> Rate:
+        """Return the limit of one country."""
+        return self.home_country if country in self.home_countries else self.country
 
 
-TENANT_SHARDS = 8  # one counter row per tenant would make all its requests wait for each other's commits
+@dataclass(frozen=True, slots=True)
+class WatchRules:
+    """When codes that nobody uses pause a block of numbers, or a country."""
+
+    window_seconds: int = 3600
+    prefix_numbers: int = 20  # that must have got a code before anything is concluded
+    country_numbers: int = 100
+    share_percent: int = 10  # of them, that must have used one; 0: no watch
+    pause_seconds: int = 3600
+    country_stops: bool = False  # a country is paused, not only told about
+
+
+class Scope(StrEnum):
+    """What is paused."""
+
+    PREFIX = "prefix"
+    COUNTRY = "country"
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A block of numbers, or a country, where hardly any code was used."""
+
+    scope: Scope
+    country: str
+    prefix_hash: bytes | None = field(repr=False)
+    numbers: int
+    users: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """What the watch concluded, and until when it holds. The block of numbers itself is kept as a keyed hash alone."""
+
+    id: str
+    scope: Scope
+    country: str
+    stops: bool
+    numbers: int
+    users: int
+    began_at: datetime
+    ends_at: datetime
+
+
+class AuditTag(StrEnum):
+    """What the watch writes into the audit."""
+
+    PAUSED = "notify:messages:paused"
+    ALARMED = "notify:messages:alarmed"
+    LIFTED = "notify:messages:lifted"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the funnel: what became of the messages for one purpose to one country by one gateway."""
+
+    purpose: str
+    country: str
+    gateway: str  # empty: none had it yet, or it was refused before
+    asked: int
+    sent: int
+    delivered: int
+    used: int
+    refused: dict[str, int]  # by what
 
 
 @dataclass(frozen=True, slots=True)

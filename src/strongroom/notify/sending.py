@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -12,13 +13,14 @@ from strongroom.kit.crypto import SealBroken
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.ids import new_secret
 from strongroom.kit.inflight import InFlight
+from strongroom.kit.metrics import MESSAGE_FUNNEL
 from strongroom.kit.metrics import MESSAGES as MESSAGE_OUTCOMES
 from strongroom.kit.vault import Vault
-from strongroom.notify import store
 from strongroom.notify.model import REFUSED_LATER, Claimed, Due, Reported
 from strongroom.notify.port import Asks, Found, Gateway, Outgoing, Receipt, Refused, Route, Sent, Silent, Unavailable
 from strongroom.notify.routing import Routing
 from strongroom.notify.states import MESSAGES, RECEIPT_EVENTS, MessageEvent
+from strongroom.notify.store import messages as store
 
 SEND_TIMEOUT_SECONDS = 20.0  # well below the lease
 _RETRY_SECONDS = (2, 4, 8, 15, 30, 60)
@@ -189,7 +191,15 @@ async def _record(tx: Tx, message: Claimed, carried: Carried, *, rounds: int, pa
         sets |= {"due_at": await store.time_after(tx, _RETRY_SECONDS[0]), "tries": 0}
     elif message.no_log and not (carried.sent and carried.sent.may_come_back):
         sets |= {"text_sealed": None}
-    await MESSAGES.move(tx, message.tenant_id, message.id, carried.event, sets=sets, where={"claim": message.claim})
+    step = "sent" if carried.event is MessageEvent.TAKEN else None
+    await _move(tx, message.tenant_id, message.id, carried.event, step=step, sets=sets, where={"claim": message.claim})
+
+
+async def _move(tx: Tx, tenant_id: str, message_id: str, event: MessageEvent, *, step: str | None, **more: Any) -> None:
+    """Move a message; where that is a step of the funnel (sent, delivered) note its time and count it."""
+    moved = await MESSAGES.move(tx, tenant_id, message_id, event, times=(f"{step}_at",) if step else (), **more)
+    if moved and step:
+        MESSAGE_FUNNEL.labels(step, *await store.labels_of(tx, tenant_id, message_id)).inc()
 
 
 async def _apply(tx: Tx, reported: Reported) -> None:
@@ -203,7 +213,8 @@ async def _apply(tx: Tx, reported: Reported) -> None:
             event = MessageEvent.RECEIPT_FAILED
     elif reported.no_log:
         sets |= {"text_sealed": None}
-    await MESSAGES.move(tx, reported.tenant_id, reported.message_id, event, sets=sets)
+    step = "delivered" if event is MessageEvent.RECEIPT_DELIVERED else None
+    await _move(tx, reported.tenant_id, reported.message_id, event, step=step, sets=sets)
 
 
 async def _doubt(tx: Tx, tenant_id: str, message_id: str, claim: str) -> None:
@@ -215,7 +226,7 @@ async def _doubt(tx: Tx, tenant_id: str, message_id: str, claim: str) -> None:
 async def _settle(tx: Tx, tenant_id: str, message_id: str, claim: str, found: Found) -> None:
     """Act on a gateway's answer: taken is sent, never seen may be sent (while it is worth it), not known stays in doubt."""
     if found is Found.TAKEN:
-        await MESSAGES.move(tx, tenant_id, message_id, MessageEvent.TAKEN, where={"claim": claim})
+        await _move(tx, tenant_id, message_id, MessageEvent.TAKEN, step="sent", where={"claim": claim})
     elif found is Found.NEVER_SEEN:
         alive = await store.is_alive(tx, tenant_id, message_id)
         event = MessageEvent.NOT_TAKEN if alive else MessageEvent.OUTLIVED

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from strongroom.kit.db import Tx
 from strongroom.kit.errors import FieldError, Invalid
-from strongroom.notify import store
 from strongroom.notify.gsm import Encoding, encoding_of, segments_of, to_gsm
+from strongroom.notify.store import messages as store
 
 _FIRM_MIN = 11  # as long as a sender's name may be; a shorter cut would hide who asks
 _TEXT_MAX = 300

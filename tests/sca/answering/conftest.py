@@ -35,7 +35,7 @@ class Desk:
 
     def __init__(self, db: Database, owner: asyncpg.Connection) -> None:
         self.db, self.owner, self.vault = db, owner, Vault(random_keys())
-        self.issuers, messages, texts = Issuers(db), Messages(self.vault), Texts()
+        self.issuers, messages, texts = Issuers(db), Messages(db, self.vault), Texts()
         self.cardholders = Cardholders(db, self.vault, self.issuers, messages, texts)
         self.tokens = OtpTokens(db, self.vault, self.cardholders)
         verification, challenges = Verification(db, self.vault, self.cardholders), Challenges(db, self.vault)

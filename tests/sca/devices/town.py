@@ -33,7 +33,7 @@ class Town:
         vault = Vault(random_keys())
         self.db, self.owner = db, owner
         self.issuers = Issuers(db)
-        self.cardholders = Cardholders(db, vault, self.issuers, Messages(vault), Texts())
+        self.cardholders = Cardholders(db, vault, self.issuers, Messages(db, vault), Texts())
         self.tokens = OtpTokens(db, vault, self.cardholders)
         self.verification = Verification(db, vault, self.cardholders)
         self.issuer: Issuer

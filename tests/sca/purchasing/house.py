@@ -110,8 +110,9 @@ def join(
     db: Database, vault: Vault, issuers: Issuers, merchants: Merchants, remote: RemoteIssuers, cards: Any = None
 ) -> Purchases:  # fmt: skip
     challenges, keeper = Challenges(db, vault), cards or NoCards()
-    openings = Openings(vault, challenges, keeper, Messages(vault), Texts())
-    judging = Judging(db, vault, issuers, remote, challenges, keeper)
+    messages = Messages(db, vault)
+    openings = Openings(vault, challenges, keeper, messages, Texts())
+    judging = Judging(db, vault, issuers, remote, challenges, keeper, messages)
     return Purchases(db, vault, issuers, merchants, remote, openings, judging)
 
 

@@ -79,8 +79,8 @@ async def _take(visit: Visit, fields: Mapping[str, str]) -> Response[Any]:
         raise NotFound
     visit.remember_pass("share", shared.firm_id, shared.share_id)
     if shared.needs_code:
-        await visit.house.proofs.send_code(shared.firm_id, shared.share_id, visit.browser_hash, visit.address)
-        return visit.go(paths.sharing(shared.share_id, "code"))
+        is_sent = await visit.house.proofs.send_code(shared.firm_id, shared.share_id, visit.browser_hash, visit.address)
+        return visit.go(paths.sharing(shared.share_id, "code") + ("" if is_sent else "?unsent=true"))
     return visit.go(paths.sharing(shared.share_id))
 
 

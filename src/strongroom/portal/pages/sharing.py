@@ -202,9 +202,11 @@ async def choose_account(request: AnyRequest, share_id: FromPath[str]) -> Respon
 
 
 @get("/customer/shares/{share_id:str}/code", opt=_PASS)
-async def ask_code(request: AnyRequest, share_id: FromPath[str], resent: FromQuery[bool] = False) -> Response[Any]:
+async def ask_code(
+    request: AnyRequest, share_id: FromPath[str], resent: FromQuery[bool] = False, unsent: FromQuery[bool] = False
+) -> Response[Any]:
     """Ask for the fresh code that finishes the sharing in this browser."""
-    return await _code_page(Visit(request), share_id, resent=resent)
+    return await _code_page(Visit(request), share_id, resent=resent, unsent=unsent)
 
 
 @post("/customer/shares/{share_id:str}/code", status_code=303, opt=_PASS)
@@ -229,8 +231,8 @@ async def send_again(request: AnyRequest, share_id: FromPath[str]) -> Response[A
     """Send another fresh code."""
     visit = Visit(request)
     await visit.form()
-    await visit.house.proofs.send_code(_passed_firm(visit, share_id), share_id, visit.browser_hash, visit.address)
-    return visit.go(f"{paths.sharing(share_id, 'code')}?resent=true")
+    is_sent = await visit.house.proofs.send_code(_passed_firm(visit, share_id), share_id, visit.browser_hash, visit.address)
+    return visit.go(f"{paths.sharing(share_id, 'code')}?{'resent' if is_sent else 'unsent'}=true")
 
 
 @get(paths.CONSENTS, opt=_SESSION)
@@ -323,7 +325,7 @@ async def _choices(visit: Visit, asked: AskedToShare, share: Share, problems: tu
 
 
 async def _code_page(
-    visit: Visit, share_id: str, *, resent: bool = False, problems: tuple[FieldProblem, ...] = ()
+    visit: Visit, share_id: str, *, resent: bool = False, unsent: bool = False, problems: tuple[FieldProblem, ...] = ()
 ) -> Response[Any]:
     firm_id = _passed_firm(visit, share_id)
     if seconds := await visit.house.proofs.locked_seconds(firm_id, share_id, visit.browser_hash):
@@ -334,6 +336,7 @@ async def _code_page(
         _CODE_MINUTES,
         RESEND_AFTER_SECONDS,
         resent=resent,
+        unsent=unsent,
         purpose=CodeFor.FINISH_SHARING,
         problems=problems,
     )

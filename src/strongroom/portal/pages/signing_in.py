@@ -72,13 +72,13 @@ async def take_who(request: AnyRequest) -> Response[Any]:
 
 
 @get(paths.CODE, opt=_OPEN)
-async def ask_code(request: AnyRequest, resent: FromQuery[bool] = False) -> Response[Any]:
+async def ask_code(request: AnyRequest, resent: FromQuery[bool] = False, unsent: FromQuery[bool] = False) -> Response[Any]:
     """Ask for the code."""
     visit = Visit(request)
     waiting = await visit.house.authentications.waiting(visit.browser)
     if not waiting.is_open:
         return visit.go(paths.LOGIN)
-    return await _code_page(visit, waiting, resent=resent)
+    return await _code_page(visit, waiting, resent=resent, unsent=unsent)
 
 
 @post(paths.CODE, status_code=303, opt=_OPEN)
@@ -102,11 +102,11 @@ async def take_code(request: AnyRequest) -> Response[Any]:
 
 @post(paths.CODE_AGAIN, status_code=303, opt=_OPEN)
 async def send_again(request: AnyRequest) -> Response[Any]:
-    """Send another code, when it is time."""
+    """Send another code, when it is time and within limits, whoever it is."""
     visit = Visit(request)
     await visit.form()
-    await visit.house.authentications.resend(visit.browser, visit.address)
-    return visit.go(f"{paths.CODE}?resent=true")
+    is_asked = await visit.house.authentications.resend(visit.browser, visit.address)
+    return visit.go(f"{paths.CODE}?{'resent' if is_asked else 'unsent'}=true")
 
 
 @get("/customer/grant/{token:str}", opt=_OPEN)
@@ -185,11 +185,19 @@ def unreadable_code(typed: str) -> FieldProblem | None:
 
 
 async def _code_page(
-    visit: Visit, waiting: Waiting, *, resent: bool = False, problems: tuple[FieldProblem, ...] = ()
+    visit: Visit, waiting: Waiting, *, resent: bool = False, unsent: bool = False, problems: tuple[FieldProblem, ...] = ()
 ) -> Response[Any]:
     if waiting.locked_seconds:
         return await _locked(visit, waiting.locked_seconds)
-    view = EnterCode(paths.CODE, paths.CODE_AGAIN, _CODE_MINUTES, waiting.can_resend_in_seconds, resent=resent, problems=problems)
+    view = EnterCode(
+        paths.CODE,
+        paths.CODE_AGAIN,
+        _CODE_MINUTES,
+        waiting.can_resend_in_seconds,
+        resent=resent,
+        unsent=unsent,
+        problems=problems,
+    )
     return await visit.page(view, status=422 if problems else 200, firm=await known_firm(visit, None))
 
 

@@ -46,6 +46,7 @@ class EnterCode:
     valid_minutes: int
     resend_in_seconds: int = 0
     resent: bool = False
+    unsent: bool = False  # a code was asked for and is not sent: too soon, or a limit was reached
     purpose: CodeFor = CodeFor.SIGN_IN
     problems: tuple[FieldProblem, ...] = ()
 

@@ -61,14 +61,14 @@ class Questions:
     async def validate_card(self, hub: Hub, pan: Secret) -> CardPrompt | CardRefused:
         """Say whether the card has a token and how its holder is asked; where messages are ours to send, send the code.
 
-        A card about which too much was asked, or whose telephone got too many messages, is an unknown error.
+        A card about which too much was asked, or to whose telephone no message may go now, is an unknown error.
         """
         issuer_id = hub.issuer.id
         try:
             async with self._db.transaction(issuer_id) as tx:
                 if not await take(tx, PER_CARD, self._vault.hash("card question", issuer_id, pan.reveal())):
                     return CardRefused(IssuerCode.UNKNOWN_ERROR)
-                answer = await self._answer(tx, hub.issuer, pan)
+                answer = await self._answer(tx, hub, pan)
                 code = answer.code if isinstance(answer, CardRefused) else IssuerCode.SUCCESSFUL
                 await audit.record(tx, issuer_id, hub.name, AuditTag.ASKED, issuer_id, {"code": str(code)})
         except _NotSent:
@@ -90,7 +90,8 @@ class Questions:
         assert charged is not None  # noqa: S101  # a question without a challenge is answered by a device
         return await self._judge_device(hub, asked, charged, typed.reveal())
 
-    async def _answer(self, tx: Tx, issuer: Issuer, pan: Secret) -> CardPrompt | CardRefused:
+    async def _answer(self, tx: Tx, hub: Hub, pan: Secret) -> CardPrompt | CardRefused:
+        issuer = hub.issuer
         holder = await self._cardholders.find(tx, issuer.id, pan)
         user_id = _user_id(issuer, holder, pan) if holder else None
         if holder is None or user_id is None:
@@ -108,12 +109,13 @@ class Questions:
             question = await self._verification.ask(tx, token)
             info = DEVICE_INFO if question is None else SIGNING_DEVICE_INFO.format(question)
             return CardPrompt(TokenType.HARDWARE, info, user_id=shown_id)
-        return await self._answer_by_sms(tx, issuer, holder, pan, user_id, shown_id)
+        return await self._answer_by_sms(tx, hub, holder, pan, user_id, shown_id)
 
     async def _answer_by_sms(
-        self, tx: Tx, issuer: Issuer, holder: Cardholder, pan: Secret, user_id: Secret, shown_id: Secret | None
+        self, tx: Tx, hub: Hub, holder: Cardholder, pan: Secret, user_id: Secret, shown_id: Secret | None
     ) -> CardPrompt | CardRefused:
         """Send the code and keep the number to ourselves, or hand the number to the hub that sends codes of its own."""
+        issuer = hub.issuer
         if issuer.settings.sms_by is SmsBy.HUB:
             await self._remember(tx, issuer, user_id, Asked(holder.id))
             return CardPrompt(TokenType.SMS, SMS_INFO, Secret(holder.phone), shown_id)
@@ -124,7 +126,7 @@ class Questions:
         challenge_id = await self._challenges.begin(tx, issuer.id, Purpose.ISSUER, card, life_seconds=life)
         [code] = await self._challenges.give_codes(tx, issuer.id, challenge_id, 1, digits=digits)
         await self._remember(tx, issuer, user_id, Asked(holder.id, challenge_id=challenge_id))
-        await self._send(tx, issuer, holder, challenge_id, Secret(code))
+        await self._send(tx, hub, holder, challenge_id, Secret(code))
         return CardPrompt(TokenType.SMS, SMS_INFO, user_id=shown_id)
 
     async def _remember(self, tx: Tx, issuer: Issuer, user_id: Secret, asked: Asked) -> None:
@@ -135,7 +137,8 @@ class Questions:
             await self._challenges.supersede(tx, issuer.id, before.challenge_id)
         await store.put(tx, issuer.id, user_hash, asked)
 
-    async def _send(self, tx: Tx, issuer: Issuer, holder: Cardholder, challenge_id: str, code: Secret) -> None:
+    async def _send(self, tx: Tx, hub: Hub, holder: Cardholder, challenge_id: str, code: Secret) -> None:
+        issuer = hub.issuer
         now = (await now_of(tx)).astimezone(UTC)
         values = {"code": code.reveal(), "firm": issuer.name}
         queued = await self._messages.queue(
@@ -145,8 +148,10 @@ class Questions:
             text=await self._texts.write(tx, issuer.id, Template.CARD_CODE, values),
             purpose=MessagePurpose.PURCHASE_CODE,
             valid_until=now + timedelta(seconds=issuer.settings.otp_life_seconds),
-            key=f"question:{challenge_id}",
+            key=_message_key(challenge_id),
             sender=issuer.settings.sms_sender,
+            countries=issuer.settings.sms_countries,
+            client=hub.name,
         )
         if isinstance(queued, Limited):
             raise _NotSent
@@ -173,6 +178,7 @@ class Questions:
             if isinstance(outcome, Matched):
                 accepted = await self._challenges.accept(tx, outcome)
                 if isinstance(accepted, Accepted):
+                    await self._messages.note_used(tx, hub.issuer.id, _message_key(challenge_id))
                     return await self._record(tx, hub, asked, IssuerCode.SUCCESSFUL)
                 outcome = accepted
             await self._tell_if_locked(tx, hub, asked, outcome)
@@ -196,6 +202,10 @@ class Questions:
 
     def _user_hash(self, issuer: Issuer, user_id: Secret) -> bytes:
         return self._vault.hash("question user", issuer.id, str(issuer.settings.user_id_source), user_id.reveal())
+
+
+def _message_key(challenge_id: str) -> str:
+    return f"question:{challenge_id}"
 
 
 def _user_id(issuer: Issuer, holder: Cardholder, pan: Secret) -> Secret | None:

@@ -157,7 +157,7 @@ class Cardholders:
         now = (await now_of(tx)).astimezone(UTC)
         await self._messages.queue(
             tx, held.issuer_id, to=held.phone, purpose=Purpose.NOTICE, valid_until=now + _NOTICE_LIFE,
-            sender=issuer.settings.sms_sender,
+            sender=issuer.settings.sms_sender, countries=issuer.settings.sms_countries,
             text=await self._texts.write(tx, held.issuer_id, template, {"firm": issuer.name, **values}),
             key=f"{template} {held.id} {now.isoformat()}",
         )  # fmt: skip

@@ -12,6 +12,7 @@ from strongroom.kit import audit
 from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.vault import Vault
+from strongroom.notify.messages import Messages
 from strongroom.sca import otp
 from strongroom.sca.challenges import Challenges
 from strongroom.sca.devices.model import CodeAccepted, Match
@@ -20,6 +21,7 @@ from strongroom.sca.purchasing import store
 from strongroom.sca.purchasing.cards import Cards, Unusable
 from strongroom.sca.purchasing.errors import PurchaseOver, StillAsking
 from strongroom.sca.purchasing.model import MAX_ATTEMPTS, AuditTag, Judge, Judged, Purchase
+from strongroom.sca.purchasing.openings import message_key
 from strongroom.sca.purchasing.states import PURCHASE, PurchaseEvent
 
 _TABLE = "purchases"
@@ -30,7 +32,14 @@ class Judging:
     """Has the code of an open purchase judged by whoever can."""
 
     def __init__(
-        self, db: Database, vault: Vault, issuers: Issuers, remote: RemoteIssuers, challenges: Challenges, cards: Cards
+        self,
+        db: Database,
+        vault: Vault,
+        issuers: Issuers,
+        remote: RemoteIssuers,
+        challenges: Challenges,
+        cards: Cards,
+        messages: Messages,
     ) -> None:
         self._db = db
         self._vault = vault
@@ -38,6 +47,7 @@ class Judging:
         self._remote = remote
         self._challenges = challenges
         self._cards = cards
+        self._messages = messages
 
     async def judge(self, actor: str, purchase: Purchase, typed: str) -> Judged:
         """Return what becomes of a code. Raise PurchaseOver or StillAsking when another was first."""
@@ -51,6 +61,8 @@ class Judging:
             if isinstance(outcome, Matched | Match):
                 accepted = await self._accept_here(tx, actor, purchase, outcome)
                 if not isinstance(accepted, Rejected):
+                    if purchase.challenge_id is not None:
+                        await self._messages.note_used(tx, purchase.issuer_id, message_key(purchase.challenge_id))
                     return await self._right(tx, actor, purchase)
                 outcome = accepted
             if isinstance(outcome, Unusable):

@@ -10,6 +10,7 @@ from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Tx
 from strongroom.kit.vault import Vault
 from strongroom.notify.messages import Messages
+from strongroom.notify.model import Limited
 from strongroom.notify.model import Purpose as MessagePurpose
 from strongroom.notify.texts import Template, Texts
 from strongroom.sca.challenges import Challenges
@@ -23,6 +24,10 @@ SMS_PROMPT = "Enter the code that was sent to your phone"
 DEVICE_PROMPT = "Enter the code that your device shows"
 _TABLE = "purchases"
 _DECOY_DIGITS = 13  # as long as a Nigerian number
+
+
+class NotSent(Exception):
+    """The message may not be sent now, so that nothing of the newer challenge may stay."""
 
 
 class Openings:
@@ -44,8 +49,8 @@ class Openings:
         elif found.linking is Linking.SERVER and issuer.settings.refuse_server_linking:
             await self._refuse(tx, purchase)
         else:
-            await self._send(tx, issuer, purchase, found.phone, found.sms_code, 0)
-            await self._open(tx, purchase, _by_token(found, purchase))
+            code = await self._send(tx, issuer, purchase, found.phone, found.sms_code, found.challenge_id)
+            await self._open(tx, purchase, _by_token(found, purchase, code))
 
     async def open_remote(self, tx: Tx, issuer: Issuer, purchase: Purchase, pan: Secret, answer: CardPrompt | CardRefused) -> None:
         """Open a purchase as its issuer's own service answered."""
@@ -62,15 +67,18 @@ class Openings:
         else:
             await self._open_at_issuer(tx, purchase, answer, user_id)
 
-    async def send_again(self, tx: Tx, issuer: Issuer | None, purchase: Purchase, number: int) -> None:
-        """Send a fresh code; the one before counts no more. Where nobody has a code nothing is sent, and it looks the same."""
+    async def send_again(self, tx: Tx, issuer: Issuer | None, purchase: Purchase) -> None:
+        """Send a fresh code; the one before counts no more. Where nobody has a code nothing is sent, and it looks the same.
+
+        Raise NotSent where the message may not be sent: with what this transaction did undone, the code before counts on.
+        """
         if issuer is None:
             return
         if purchase.judge == Judge.CARD:
             found = await self._cards.begin_again(tx, issuer, purchase)
             if isinstance(found, Begun) and found.challenge_id is not None:
                 await store.set_challenge(tx, issuer.id, purchase.id, found.challenge_id)
-                await self._send(tx, issuer, purchase, found.phone, found.sms_code, number)
+                await self._send_or_undo(tx, issuer, purchase, found.phone, found.sms_code, found.challenge_id)
         elif sealed := (await store.sealed_columns(tx, issuer.id, purchase.id))["phone_sealed"]:
             keys = await self._vault.tenant(tx, issuer.id)
             phone = Secret(keys.unseal_text(_TABLE, "phone_sealed", purchase.id, sealed))
@@ -78,7 +86,7 @@ class Openings:
                 await self._challenges.supersede(tx, issuer.id, purchase.challenge_id)
             challenge_id, code = await self._own_code(tx, issuer, purchase)
             await store.set_challenge(tx, issuer.id, purchase.id, challenge_id)
-            await self._send(tx, issuer, purchase, phone, code, number)
+            await self._send_or_undo(tx, issuer, purchase, phone, code, challenge_id)
 
     async def _open_refused(self, tx: Tx, purchase: Purchase, code: IssuerCode) -> None:
         if code is IssuerCode.UNKNOWN_ERROR:
@@ -103,14 +111,14 @@ class Openings:
         """Open a purchase of a remote issuer's card whose message is ours to send, and so is its code."""
         challenge_id, code = await self._own_code(tx, issuer, purchase)
         number = Secret(to_e164(phone.reveal()))
-        await self._send(tx, issuer, purchase, number, code, 0)
+        why = await self._send(tx, issuer, purchase, number, code, challenge_id)
         keys = await self._vault.tenant(tx, issuer.id)
         await self._open(
             tx,
             purchase,
             Opening(
                 Judge.CODE, TokenType.SMS, answer.additional_info or SMS_PROMPT, Linking.CODE,
-                challenge_id=challenge_id, phone_shown=shown_phone(number.reveal()),
+                challenge_id=challenge_id, phone_shown=shown_phone(number.reveal()), code=why,
             ),
             phone_sealed=keys.seal_text(_TABLE, "phone_sealed", purchase.id, number.reveal()),
         )  # fmt: skip
@@ -159,26 +167,43 @@ class Openings:
             sets={"code": IssuerCode.UNKNOWN_ERROR, "linking": Linking.SERVER},
         )
 
-    async def _send(
-        self, tx: Tx, issuer: Issuer, purchase: Purchase, phone: Secret | None, code: Secret | None, number: int
+    async def _send_or_undo(
+        self, tx: Tx, issuer: Issuer, purchase: Purchase, phone: Secret | None, code: Secret | None, challenge_id: str | None
     ) -> None:
-        """Queue the message: the code first, then amount and payee (RTS Art. 5), in one segment. A device needs none."""
-        if phone is None or code is None:
-            return
+        if await self._send(tx, issuer, purchase, phone, code, challenge_id):
+            raise NotSent
+
+    async def _send(
+        self, tx: Tx, issuer: Issuer, purchase: Purchase, phone: Secret | None, code: Secret | None, challenge_id: str | None
+    ) -> IssuerCode | None:
+        """Queue the message: the code first, then amount and payee (RTS Art. 5), in one segment. A device needs none.
+
+        Return why it may not be sent, for the issuer's eyes; to all others the purchase looks like one whose payer has the code.
+        """
+        if phone is None or code is None or challenge_id is None:
+            return None
         values = {
             "code": code.reveal(), "amount": show_money(purchase.amount_minor, purchase.currency), "payee": purchase.payee,
             "firm": issuer.name,
         }  # fmt: skip
-        await self._messages.queue(
+        queued = await self._messages.queue(
             tx,
             issuer.id,
             to=phone.reveal(),
             text=await self._texts.write(tx, issuer.id, Template.PURCHASE_CODE, values),
             purpose=MessagePurpose.PURCHASE_CODE,
             valid_until=purchase.expires_at,
-            key=f"purchase:{purchase.id}:{number}",
+            key=message_key(challenge_id),
             sender=issuer.settings.sms_sender,
+            countries=issuer.settings.sms_countries,
+            client=f"client:{purchase.client_id}",
         )
+        return IssuerCode.UNKNOWN_ERROR if isinstance(queued, Limited) else None
+
+
+def message_key(challenge_id: str) -> str:
+    """Return what the message with a challenge's code is known by."""
+    return f"purchase:{challenge_id}"
 
 
 def to_e164(phone: str) -> str:
@@ -187,7 +212,7 @@ def to_e164(phone: str) -> str:
     return f"234{digits[1:]}" if digits.startswith("0") and not digits.startswith("00") else digits.removeprefix("00")
 
 
-def _by_token(found: Begun, purchase: Purchase) -> Opening:
+def _by_token(found: Begun, purchase: Purchase, code: IssuerCode | None) -> Opening:
     is_sms = found.sms_code is not None
     return Opening(
         Judge.CARD,
@@ -198,6 +223,7 @@ def _by_token(found: Begun, purchase: Purchase) -> Opening:
         cardholder_id=found.cardholder_id,
         phone_shown=shown_phone(found.phone.reveal()) if is_sms and found.phone else None,
         question=found.question,
+        code=code,
     )
 
 

@@ -45,7 +45,7 @@ from strongroom.sca.purchasing.model import (
     Purchase,
     shown_pan,
 )
-from strongroom.sca.purchasing.openings import Openings
+from strongroom.sca.purchasing.openings import NotSent, Openings
 from strongroom.sca.purchasing.states import OPEN, PURCHASE, Listing, PurchaseEvent, PurchaseState, states_of
 
 _LIFE_SECONDS = 540  # [public]; an issuer's setting may say otherwise
@@ -115,19 +115,23 @@ class Purchases:
         return await self.get(gateway.merchant_id, purchase_id)
 
     async def send_again(self, gateway: Gateway, purchase_id: str) -> Purchase:
-        """Send a fresh code, counted. Raise NotFound, NothingToSend, PurchaseOver or TooManyResends."""
+        """Send a fresh code, counted; where limits keep the message back the code before counts on.
+
+        Raise NotFound, NothingToSend, PurchaseOver or TooManyResends.
+        """
         purchase = await self.get(gateway.merchant_id, purchase_id)
         if purchase.token_type == _HARDWARE:
             raise NothingToSend
         if purchase.state not in OPEN:
             raise PurchaseOver
         issuer = None if purchase.issuer_id == HUB else await self._issuers.get(purchase.issuer_id)
-        async with self._db.transaction(purchase.issuer_id) as tx:
-            number = await store.count_resend(tx, purchase.issuer_id, purchase_id, at_most=MAX_RESENDS)
-            if number is None:
-                raise TooManyResends
-            await self._openings.send_again(tx, issuer, purchase, number)
-            await audit.record(tx, purchase.issuer_id, gateway.actor, AuditTag.CODE_RESENT, purchase_id, {"number": number})
+        try:
+            async with self._db.transaction(purchase.issuer_id) as tx:
+                await self._count_resend(tx, gateway, purchase)
+                await self._openings.send_again(tx, issuer, purchase)
+        except NotSent:
+            async with self._db.transaction(purchase.issuer_id) as tx:
+                await self._count_resend(tx, gateway, purchase, is_sent=False)
         return await self.get(gateway.merchant_id, purchase_id)
 
     async def verify(self, gateway: Gateway, purchase_id: str, typed: str) -> Judged:
@@ -249,6 +253,14 @@ class Purchases:
             return
         async with self._db.transaction(issuer.id) as tx:
             await self._openings.open_remote(tx, issuer, purchase, new.pan, answer)
+
+    async def _count_resend(self, tx: Tx, gateway: Gateway, purchase: Purchase, *, is_sent: bool = True) -> None:
+        """Use up one sending. Raise TooManyResends."""
+        number = await store.count_resend(tx, purchase.issuer_id, purchase.id, at_most=MAX_RESENDS)
+        if number is None:
+            raise TooManyResends
+        detail = {"number": number, "sent": is_sent}
+        await audit.record(tx, purchase.issuer_id, gateway.actor, AuditTag.CODE_RESENT, purchase.id, detail)
 
     async def _find(self, tenant_id: str, purchase_id: str) -> Purchase:
         if not is_id(purchase_id):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
+from strongroom.issuing.port import IssuerCode
 from strongroom.kit.db import Tx
 from strongroom.sca.purchasing.model import Purchase
 from strongroom.sca.purchasing.states import PurchaseState
@@ -151,10 +152,11 @@ async def count_resend(tx: Tx, issuer_id: str, purchase_id: str, *, at_most: int
 
 
 async def set_challenge(tx: Tx, issuer_id: str, purchase_id: str, challenge_id: str) -> None:
-    """Let a newer challenge take the place of the one before."""
+    """Let a newer challenge, whose code is sent, take the place of the one before."""
     await tx.execute(
-        "UPDATE purchases SET challenge_id = $3 WHERE issuer_id = $1 AND id = $2", issuer_id, purchase_id, challenge_id
-    )
+        "UPDATE purchases SET challenge_id = $3, code = nullif(code, $4) WHERE issuer_id = $1 AND id = $2",
+        issuer_id, purchase_id, challenge_id, IssuerCode.UNKNOWN_ERROR,
+    )  # fmt: skip
 
 
 async def remember_code(tx: Tx, issuer_id: str, code_hash: bytes, purchase_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""All SQL of text messages."""
+"""SQL of messages, their receipts and texts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from strongroom.notify.model import REFUSED_LATER, Claimed, Due, Purpose, Report
 from strongroom.notify.port import Receipt
 
 LEASE_SECONDS = 60
-BURST, BURST_WINDOW = 5, "10 minutes"
-DAILY, DAILY_WINDOW = 10, "24 hours"
 
 
 async def insert_message(
@@ -22,6 +20,8 @@ async def insert_message(
     *,
     key_hash: bytes,
     recipient_hash: bytes,
+    prefix_hash: bytes,
+    country: str,
     recipient_sealed: bytes,
     text_sealed: bytes,
     purpose: Purpose,
@@ -33,11 +33,11 @@ async def insert_message(
     """Queue a message; False when its key was used before (a rival with the same key is waited for)."""
     tag = await tx.execute(
         """INSERT INTO messages (tenant_id, id, key_hash, recipient_hash, recipient_sealed, text_sealed, purpose, urgent,
-                                 sender, no_log, valid_until, due_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12, app_now()))
+                                 sender, no_log, valid_until, due_at, prefix_hash, country)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12, app_now()), $13, $14)
            ON CONFLICT (tenant_id, key_hash) DO NOTHING""",
         tenant_id, message_id, key_hash, recipient_hash, recipient_sealed, text_sealed, purpose, purpose.is_code,
-        sender, no_log, valid_until, not_before,
+        sender, no_log, valid_until, not_before, prefix_hash, country,
     )  # fmt: skip
     return tag == "INSERT 0 1"
 
@@ -52,21 +52,23 @@ async def take_back(tx: Tx, tenant_id: str, message_id: str) -> None:
     await tx.execute("DELETE FROM messages WHERE tenant_id = $1 AND id = $2 AND state = 'queued'", tenant_id, message_id)
 
 
-async def take_number(tx: Tx, number_hash: bytes) -> bool:
-    """Note one message to a number; False when it had 5 in the last 10 minutes or 10 in the last 24 hours.
+async def mark_used(tx: Tx, tenant_id: str, key_hash: bytes) -> tuple[str, str, str] | None:
+    """Note that the code of a message was accepted; return purpose, country and gateway, or None when there is nothing to note."""
+    row = await tx.fetchrow(
+        """UPDATE messages SET used_at = app_now() WHERE tenant_id = $1 AND key_hash = $2 AND used_at IS NULL
+           RETURNING purpose, country, coalesce(gateway, '')""",
+        tenant_id, key_hash,
+    )  # fmt: skip
+    return (row[0], row[1], row[2]) if row else None
 
-    The row holds the last ten times, so the windows slide exactly; rivals wait for it and then see each other's.
-    """
-    return bool(
-        await tx.fetchval(
-            f"""INSERT INTO message_numbers AS held (number_hash, used_at) VALUES ($1, ARRAY[app_now()])
-                ON CONFLICT (number_hash) DO UPDATE SET used_at = (app_now() || held.used_at)[1:{DAILY}]
-                WHERE coalesce(held.used_at[{BURST}] <= app_now() - interval '{BURST_WINDOW}', true)
-                  AND coalesce(held.used_at[{DAILY}] <= app_now() - interval '{DAILY_WINDOW}', true)
-                RETURNING true""",
-            number_hash,
-        )
+
+async def labels_of(tx: Tx, tenant_id: str, message_id: str) -> tuple[str, str, str]:
+    """Return what a message is counted by: purpose, country and gateway."""
+    row = await tx.fetchrow(
+        "SELECT purpose, country, coalesce(gateway, '') FROM messages WHERE tenant_id = $1 AND id = $2", tenant_id, message_id
     )
+    assert row is not None  # noqa: S101  # it was moved a moment ago
+    return row[0], row[1], row[2]
 
 
 async def wake_worker(tx: Tx) -> None:
@@ -201,6 +203,10 @@ async def forget_old(tx: Tx, *, texts_days: int, messages_days: int) -> int:
         ),
         await tx.execute("DELETE FROM message_receipts WHERE received_at < app_now() - interval '7 days'"),
         await tx.execute("DELETE FROM message_numbers WHERE used_at[1] < app_now() - interval '2 days'"),
+        *[
+            await tx.execute(f"DELETE FROM {table} WHERE {column} < app_now() - make_interval(days => $1)", messages_days)
+            for table, column in (("message_refusals", "hour"), ("message_pauses", "ends_at"))
+        ],
     ]
     return sum(int(tag.split()[1]) for tag in tags)
 
