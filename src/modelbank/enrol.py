@@ -31,12 +31,17 @@ class SeedBank:
     organisation_id: str
     financial_id: str
     accent: str
+    limits: dict[str, dict[str, int]] = field(default_factory=dict)  # what the third party is told of them, in pounds
 
 
 BANKS = (
     SeedBank("mulberry", "Mulberry Bank", "001580000MULBERRY", "0015800000MULBR", "#7a1f4f"),
-    SeedBank("harbour", "Harbour Building Society", "001580000HARBOUR1", "0015800000HARBR", "#0b5563"),
-)
+    SeedBank(
+        "harbour", "Harbour Building Society", "001580000HARBOUR1", "0015800000HARBR", "#0b5563",
+        {"personal_web": {"payment": 25_000}, "personal_app": {"payment": 50_000, "day": 100_000}},
+    ),
+)  # fmt: skip
+LOGOS = Path(__file__).parent / "psu" / "static"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ def enrol(folder: Path, chosen: Enrolment) -> None:
     subject = make_client_certificate(folder, authority, ORGANISATION, SOFTWARE)
     config = _configuration(folder, chosen, subject)
     _write(folder / "modelbank.json", msgspec.to_builtins(config))
+    for bank in BANKS:
+        (folder / f"{bank.id}.svg").write_bytes((LOGOS / f"{bank.id}.svg").read_bytes())
     _write(folder / "tpp.json", _third_party(config))
 
 
@@ -106,7 +113,7 @@ def key_id(key: rsa.RSAPrivateKey) -> str:
 
 
 def _third_party(config: Config) -> dict[str, Any]:
-    accents = {bank.id: bank.accent for bank in BANKS}
+    seeds = {bank.id: bank for bank in BANKS}
     [client] = config.clients
     return {
         "org_id": client.organisation_id,
@@ -125,7 +132,9 @@ def _third_party(config: Config) -> dict[str, Any]:
                 "organisation_id": bank.organisation_id,
                 "signing_subject": bank.organisation_id,  # `iss` of the bank's message signatures
                 "financial_id": bank.financial_id,
-                "accent": accents[bank.id],
+                "accent": seeds[bank.id].accent,
+                "logo": f"{bank.id}.svg",
+                "limits": seeds[bank.id].limits,
             }
             for bank in config.banks
         ],

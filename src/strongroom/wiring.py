@@ -15,6 +15,7 @@ from strongroom.access.sessions import Sessions
 from strongroom.access.signing_keys import SigningKeys
 from strongroom.access.staff import Staff
 from strongroom.access.tokens import Tokens
+from strongroom.banking.directory import Directory, DirectoryError, read_all
 from strongroom.banking.registry import Registry
 from strongroom.funds.account_requests import AccountRequests
 from strongroom.funds.authentications import Answer, Authentications, Right, Shut, Wrong
@@ -39,6 +40,7 @@ from strongroom.funds.share_steps import ShareSteps
 from strongroom.funds.sharing import Sharing
 from strongroom.issuing.registry import RemoteIssuers
 from strongroom.issuing.transport import Identity
+from strongroom.kit.clock import own_now
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.vault import Vault
 from strongroom.notify.gateways.configured import GatewaysUnusable, open_routes
@@ -165,9 +167,9 @@ class House:
 
 
 async def build(settings: Settings, *, role: str = APP_ROLE, database_url: str | None = None) -> House:
-    """Build the house over one database role. Raise DatabaseDown, RootKeysError, OSError or ValueError."""
+    """Build the house over one database role. Raise DatabaseDown, RootKeysError, SettingsError or OSError."""
     vault = Vault(settings.keeper())
-    registry = Registry(settings.banks_directory) if settings.banks_directory else Registry.without_banks()
+    registry = _open_registry(settings)
     url = database_url or settings.database_url.reveal()
     db = await Database.connect(url, role=role, size=settings.database_pool_size)
     return assemble(settings, db, vault, registry)
@@ -303,6 +305,16 @@ def watch_rules(settings: Settings) -> WatchRules:
     )
 
 
+def check_banks(settings: Settings) -> Directory | None:
+    """Return the bank directory, read as a process reads it at its start; None without one. Raise SettingsError or OSError."""
+    if settings.banks_directory is None:
+        return None
+    try:
+        return read_all(settings.banks_directory, own_now().timestamp()).directory
+    except DirectoryError as error:
+        raise _broken_directory(error) from error
+
+
 def sms_routes(settings: Settings) -> list[Route]:
     """Return the gateways that text messages leave by. Raise SettingsError when their file cannot be used."""
     if settings.sms_gateway is SmsGateway.INBOX:
@@ -312,3 +324,16 @@ def sms_routes(settings: Settings) -> list[Route]:
         return open_routes(settings.sms_gateways_file, settings.base_url, production=settings.is_production)
     except GatewaysUnusable as error:
         raise SettingsError([f"STRONGROOM_SMS_GATEWAYS_FILE: {fault}" for fault in error.faults]) from error
+
+
+def _open_registry(settings: Settings) -> Registry:
+    if settings.banks_directory is None:
+        return Registry.without_banks()
+    try:
+        return Registry(settings.banks_directory)
+    except DirectoryError as error:
+        raise _broken_directory(error) from error
+
+
+def _broken_directory(error: DirectoryError) -> SettingsError:
+    return SettingsError([f"STRONGROOM_BANKS_DIRECTORY: {error}"])

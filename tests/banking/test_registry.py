@@ -7,10 +7,12 @@ import json
 import pytest
 from foreign_bank import Reply
 
-from strongroom.banking.health import HELD_OFF_SECONDS, Health
+from strongroom.banking.directory import read_directory
+from strongroom.banking.health import HELD_OFF_SECONDS, RECENT_SECONDS, Health, Trouble
 from strongroom.banking.port import BankSilent, BankUnavailable
-from strongroom.banking.registry import Registry, read_directory
+from strongroom.banking.registry import Registry
 from strongroom.kit.errors import NotFound
+from strongroom.kit.metrics import exposition
 
 
 async def test_banks_are_listed_most_used_first_then_by_name(certificates, directory):
@@ -121,3 +123,47 @@ def test_only_the_last_fifty_calls_count():
     for _ in range(25):
         health.record_answer()
     assert (health.report().calls, health.report().error_rate) == (50, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("calls", "trouble"),
+    [
+        ([0.2] * 50, None),
+        ([None] * 4, None),  # too few to be a rate
+        ([0.2, None, 0.2, 0.2, 0.2], Trouble.FAILING),
+        ([None] + [0.2] * 9, None),
+        ([None] * 5, Trouble.DOWN),
+        ([5.0] * 5, Trouble.SLOW),
+        ([5.0] + [0.2] * 9, None),  # one slow answer is no slow bank
+        ([5.0, 5.0, 5.0, 5.0, None], Trouble.FAILING),  # the worse is told
+    ],
+)
+def test_a_bank_is_in_trouble_by_its_rate_of_failures_or_the_middle_of_its_answers(calls, trouble):
+    health = Health(lambda: 1000.0, "fir")
+    for seconds in calls:
+        if seconds is None:
+            health.record_failure("answer_lost")
+        else:
+            health.record_answer(seconds)
+    assert health.report().trouble is trouble
+
+
+def test_what_is_older_than_a_quarter_of_an_hour_says_nothing_about_now():
+    now = [1000.0]
+    health = Health(lambda: now[0], "fir")
+    for _ in range(10):
+        health.record_failure("answer_lost")
+    now[0] += RECENT_SECONDS + 1
+    assert (health.report().calls, health.report().trouble) == (0, None)
+
+
+def test_a_banks_rate_and_its_middle_and_slowest_answers_are_in_the_metrics():
+    health = Health(lambda: 1000.0, "metered")
+    health.record_answer(0.5)
+    health.record_answer(2.5)
+    health.record_failure("answer_lost")
+    health.record_failure("answer_lost")
+    shown = exposition().decode()
+    assert 'strongroom_bank_error_rate{bank="metered"} 0.5' in shown
+    assert 'strongroom_bank_answer_seconds{bank="metered",quantile="0.5"} 0.5' in shown
+    assert 'strongroom_bank_answer_seconds{bank="metered",quantile="0.99"} 2.5' in shown

@@ -61,6 +61,9 @@ class TownRegistry(ScriptedRegistry):
             BankListing(one, f"{one.title()} Bank", None, None, None, HealthReport(0, 0.0, None, None, None)) for one in self.banks
         )
 
+    def find_logo(self, name: str) -> None:
+        """Find none: the scripted banks have no logo."""
+
     def published_keys(self) -> dict[str, list[dict[str, Any]]]:
         """Return no keys: the scripted banks check no signatures."""
         return {"keys": []}

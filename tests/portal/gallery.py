@@ -26,6 +26,7 @@ from playwright.async_api import Page, async_playwright
 from strongroom.kit.pages import REFERRER_NONE, REFERRER_SAME_ORIGIN, security_headers
 from strongroom.portal import paths
 from strongroom.portal.accent import accent_css
+from strongroom.portal.brands import brands_css
 from strongroom.portal.qr import qr_svg
 from strongroom.portal.rendering import Pages
 from strongroom.portal.views import paying, plain, requests, sharing, signing_in
@@ -41,6 +42,15 @@ LOGO = (
     '<path d="M4 40L20 8l16 32z" fill="#f2b705"/><path d="M20 8l16 32H20z" fill="#8a6a00"/>'
     '<text x="48" y="33" font-family="Georgia, serif" font-size="26" fill="#22252b">Fenwick Wealth</text></svg>'
 )
+LOGOS = {
+    "mulberry-bank": '<circle cx="20" cy="20" r="13" fill="#7a1f4f"/><path d="M20 9v22M13 20h14" stroke="#fff" stroke-width="3"/>',
+    "kestrel-bank": '<path d="M5 24 20 8l15 16-15-6z" fill="#a8410b"/><path d="M12 27l8-4 8 4-8 5z" fill="#2b2b2b"/>',
+    "foxglove-bank": '<path d="M20 6q9 8 9 18H11q0-10 9-18z" fill="#5b3a8c"/><path d="M11 27h18v4H11z" fill="#5b3a8c"/>',
+}
+COLOURS = {
+    "mulberry-bank": "#7a1f4f", "kestrel-bank": "#a8410b", "northgate-building-society": "#ffd400", "tidewater": "#0b5563",
+    "copperfield-bank": "#b3592a", "eastfold": "#101014", "bramble": "#f4f4f4",
+}  # fmt: skip
 
 SIGNED_IN = Frame("en", "csrf-value", FIRM, session_seconds=300)
 SIGNED_OUT = replace(SIGNED_IN, session_seconds=None)
@@ -81,33 +91,48 @@ PRETEND = replace(PROVIDER, role=paying.Role.PRETEND)
 
 def _bank(name: str, url: str = "", **more: Any) -> paying.BankChoice:
     bank_id = name.lower().replace(" ", "-").replace("&", "and")
-    return paying.BankChoice(bank_id, name, url or paths.pay_check(CSP_ID, bank_id), **more)
+    return paying.BankChoice(bank_id, name, url or paths.pay_check(CSP_ID, bank_id), look=_look(bank_id, name), **more)
+
+
+def _look(bank_id: str, name: str) -> paying.BankLook:
+    logo_url = paths.bank_logo(f"{bank_id}.svg") if bank_id in LOGOS else None
+    return paying.BankLook(bank_id, name, logo_url, has_colour=bank_id in COLOURS)
+
+
+OVER = paying.OverLimit(((paying.PayChannel.PERSONAL_APP, 2_500_000),))
+BUSINESS_LOW = paying.OverLimit(
+    ((paying.PayChannel.BUSINESS, 5_000_000),), (paying.PayChannel.PERSONAL_APP, paying.PayChannel.PERSONAL_WEB)
+)
+BY_CHANNEL = paying.OverLimit(
+    ((paying.PayChannel.PERSONAL_WEB, 1_000_000), (paying.PayChannel.PERSONAL_APP, 2_500_000)), (paying.PayChannel.BUSINESS,)
+)
 
 
 SINCE = NOW - timedelta(hours=1, minutes=20)
 LAST = _bank("Mulberry Bank")
 MOST = (
     _bank("Kestrel Bank"),
-    _bank("Northgate Building Society", limit_minor=2_500_000),
-    _bank("Tidewater", out_of_reach=paying.OutOfReach.DOWN, since=SINCE),
+    _bank("Northgate Building Society", over=OVER),
+    _bank("Tidewater", trouble=paying.InTrouble.DOWN, since=SINCE),
 )
 OTHERS = (
-    _bank("Alder & Pike Private Bank"),
+    _bank("Alder & Pike Private Bank", over=BY_CHANNEL),
     _bank("Bramble", out_of_reach=paying.OutOfReach.MAINTENANCE, since=SINCE),
     _bank("Copperfield Bank", refused_lately=True),
+    _bank("Dovecote", over=BUSINESS_LOW, trouble=paying.InTrouble.FAILING),
     _bank("Dunmore Savings", out_of_reach=paying.OutOfReach.NOT_OFFERED),
-    _bank("Eastfold", out_of_reach=paying.OutOfReach.SLOW, since=SINCE),
+    _bank("Eastfold", trouble=paying.InTrouble.SLOW),
     _bank("Foxglove Bank"),
 )
 BANKS = paying.BankList(paths.pay(CSP_ID), "", LAST, MOST, OTHERS)
 REST = (
-    _bank("Gorse", out_of_reach=paying.OutOfReach.DOWN),
-    _bank("Heron Bank", out_of_reach=paying.OutOfReach.SLOW),
+    _bank("Gorse", trouble=paying.InTrouble.DOWN),
+    _bank("Heron Bank", trouble=paying.InTrouble.FAILING),
     _bank("Ivy Mutual", out_of_reach=paying.OutOfReach.MAINTENANCE),
     _bank("Juniper", out_of_reach=paying.OutOfReach.NOT_OFFERED, since=SINCE),
 )
 QR = qr_svg("https://pay.strongroom.example/customer")
-CHECK = paying.CheckPay(CSP_ID, SLIP, LAST.id, LAST.name, date(2026, 11, 21), PROVIDER)
+CHECK = paying.CheckPay(CSP_ID, SLIP, LAST.id, LAST.name, date(2026, 11, 21), PROVIDER, look=LAST.look)
 LIVE = paying.PaymentLive(PAY_ID, SLIP, LAST.name, paying.PayStage.AT_BANK, NOW, may_choose_another=True)
 PAID = paying.Paid(PAY_ID, SLIP, LAST.name, paying.PayOutcome.EXECUTED, NOW, "MB-20261121-7741900")
 NOT_PAID = paying.NotPaid(PAY_ID, CSP_ID, SLIP, LAST.id, LAST.name, paying.NotPaidBecause.CANCELLED, NOW)
@@ -128,7 +153,10 @@ def paying_samples() -> Iterator[Sample]:
     yield page("choose-bank-unavailable", replace(choose, banks=rest, until=None))
     yield page("check", CHECK)
     yield page("check-refused-lately", replace(CHECK, refused_lately=True))
-    yield page("check-limit", replace(CHECK, limit_minor=2_500_000, provider=AGENT))
+    yield page("check-limit", replace(CHECK, over=OVER, provider=AGENT))
+    yield page("check-limit-channels", replace(CHECK, over=BY_CHANNEL))
+    for trouble in paying.InTrouble:
+        yield page(f"check-{trouble}", replace(CHECK, trouble=trouble))
     part = replace(SLIP, amount_minor=2_500_000, total_minor=SLIP.amount_minor, paid_minor=1_250_000)
     mine = (paying.PaidPart(1_250_000, LAST.name, SINCE, paths.payment(PAY_ID, "receipt")),)
     yield page("choose-bank-parts", replace(choose, slip=part, parts=mine, may_split=True))
@@ -141,7 +169,7 @@ def paying_samples() -> Iterator[Sample]:
     yield page("result-part", replace(PAID, slip=part, rest_url=paths.pay(CSP_ID)))
     yield page("not-paid-part", replace(NOT_PAID, because=paying.NotPaidBecause.LIMIT, may_split=True))
     yield page("check-unreachable", replace(CHECK, bank_unreachable=True, provider=PRETEND))
-    yield page("go", paying.GoToBankToPay(PAY_ID, SLIP, LAST.name, "https://mulberry.example/authorise?request=1"))
+    yield page("go", paying.GoToBankToPay(PAY_ID, SLIP, LAST.name, "https://mulberry.example/authorise?request=1", LAST.look))
     for stage in paying.PayStage:
         another = stage in {paying.PayStage.AT_BANK, paying.PayStage.CHECKING}
         yield page(f"live-{stage}", replace(LIVE, stage=stage, may_choose_another=another))
@@ -259,10 +287,12 @@ def sharing_samples() -> Iterator[Sample]:
         most_used=(_bank("Kestrel Bank"), _bank("Northgate Building Society")),
     )
     yield page("choose-bank", sharing.ShareChooseBank(CAR_ID, banks, QR))
-    check = sharing.ShareCheck(CAR_ID, LAST.id, LAST.name, PROVIDER)
+    check = sharing.ShareCheck(CAR_ID, LAST.id, LAST.name, PROVIDER, look=LAST.look)
     yield page("check", check)
     yield page("check-unreachable", replace(check, bank_unreachable=True, provider=AGENT))
-    yield page("go", sharing.GoToBankToShare(SHR_ID, LAST.name, "https://mulberry.example/authorise?request=2"))
+    for trouble in paying.InTrouble:
+        yield page(f"check-{trouble}", replace(check, trouble=trouble))
+    yield page("go", sharing.GoToBankToShare(SHR_ID, LAST.name, "https://mulberry.example/authorise?request=2", LAST.look))
     for stage in sharing.ShareStage:
         may_choose = stage is not sharing.ShareStage.READING
         yield page(f"live-{stage}", sharing.ShareLive(SHR_ID, LAST.name, stage, NOW, may_choose_another=may_choose))
@@ -344,6 +374,16 @@ class Gallery:
         def logo() -> Response[str]:
             return Response(LOGO, media_type="image/svg+xml")
 
+        @get(paths.BRANDS_CSS, sync_to_thread=False)
+        def brands() -> Response[str]:
+            return Response(brands_css(COLOURS), media_type="text/css")
+
+        @get("/customer/bank-logo/{file:str}", sync_to_thread=False)
+        def bank_logo(file: FromPath[str]) -> Response[str]:
+            drawn = LOGOS[file.removesuffix(".svg")]
+            svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40">{drawn}</svg>'
+            return Response(svg, media_type="image/svg+xml")
+
         @get("/customer/firm/{file:str}", sync_to_thread=False)
         def firm(file: FromPath[str]) -> Response[str]:
             return Response(accent_css(ACCENTS[file.removesuffix(".css")]), media_type="text/css")
@@ -361,7 +401,8 @@ class Gallery:
         async def pressed() -> None:
             """Leave the page that pressed its own button where it is."""
 
-        return Litestar([index, show, logo, firm, status, extend, pressed, self.pages.assets.route()], openapi_config=None)
+        routes = [index, show, logo, brands, bank_logo, firm, status, extend, pressed, self.pages.assets.route()]
+        return Litestar(routes, openapi_config=None)
 
 
 @asynccontextmanager

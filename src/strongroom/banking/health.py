@@ -7,17 +7,30 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 
-from strongroom.kit.metrics import BANK_CALL_SECONDS, BANK_CALLS
+from strongroom.kit.metrics import BANK_CALL_SECONDS, BANK_CALLS, watch_bank
 
 RECENT_CALLS = 50
+RECENT_SECONDS = 15 * 60.0  # what is older says nothing about now
 FAILURES_IN_A_ROW = 5
 HELD_OFF_SECONDS = 60.0  # after this long without a failure customers may try again
+JUDGED_CALLS = 5  # fewer calls are no rate
+HIGH_ERROR_RATE = 0.2
+SLOW_P50_SECONDS = 4.0  # half of its answers take longer: at some calls a payment that is a quarter of a minute of waiting
+
+
+class Trouble(StrEnum):
+    """What customers are told before they choose a bank; the worst that is so."""
+
+    DOWN = "down"
+    FAILING = "failing"
+    SLOW = "slow"
 
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """A bank's recent past over the last 50 calls: `error_rate` between 0 and 1, times in UTC, seconds of its answers."""
+    """A bank's last 50 calls of the last 15 minutes: `error_rate` between 0 and 1, times in UTC, seconds of its answers."""
 
     calls: int
     error_rate: float
@@ -26,6 +39,23 @@ class HealthReport:
     unavailable_since: datetime | None
     p50_seconds: float | None = None  # None until it has answered
     p99_seconds: float | None = None
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Return what customers should know."""
+        if self.unavailable_since is not None:
+            return Trouble.DOWN
+        if self.calls < JUDGED_CALLS:
+            return None
+        if self.error_rate >= HIGH_ERROR_RATE:
+            return Trouble.FAILING
+        return Trouble.SLOW if (self.p50_seconds or 0) >= SLOW_P50_SECONDS else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    at: float
+    seconds: float | None  # None: it failed
 
 
 class Health:
@@ -38,18 +68,17 @@ class Health:
     def __init__(self, clock: Callable[[], float], bank_id: str = "") -> None:
         self._clock = clock
         self._bank_id = bank_id
-        self._recent: deque[bool] = deque(maxlen=RECENT_CALLS)
-        self._seconds: deque[float] = deque(maxlen=RECENT_CALLS)
+        self._calls: deque[_Call] = deque(maxlen=RECENT_CALLS)
         self._failures_in_a_row = 0
         self._failing_since = 0.0
         self._last_failure: tuple[float, str] | None = None
+        watch_bank(bank_id, lambda: self.report().error_rate, lambda: self.report().p50_seconds, lambda: self.report().p99_seconds)
 
     def record_answer(self, seconds: float = 0.0) -> None:
         """Note that the bank answered, whatever it said, and how long it took."""
         BANK_CALLS.labels(self._bank_id, "answered").inc()
         BANK_CALL_SECONDS.labels(self._bank_id).observe(seconds)
-        self._seconds.append(seconds)
-        self._recent.append(True)
+        self._calls.append(_Call(self._clock(), seconds))
         self._failures_in_a_row = 0
 
     def record_failure(self, what: str) -> None:
@@ -58,21 +87,24 @@ class Health:
         now = self._clock()
         if self._failures_in_a_row == 0:
             self._failing_since = now
-        self._recent.append(False)
+        self._calls.append(_Call(now, None))
         self._failures_in_a_row += 1
         self._last_failure = (now, what)
 
     def report(self) -> HealthReport:
         """Say how the bank has been."""
         failed_at, what = self._last_failure or (None, None)
+        since = self._clock() - RECENT_SECONDS
+        recent = [call for call in self._calls if call.at > since]
+        answered = [call.seconds for call in recent if call.seconds is not None]
         return HealthReport(
-            calls=len(self._recent),
-            error_rate=self._recent.count(False) / len(self._recent) if self._recent else 0.0,
+            calls=len(recent),
+            error_rate=(len(recent) - len(answered)) / len(recent) if recent else 0.0,
             last_failure_at=None if failed_at is None else _utc(failed_at),
             last_failure=what,
             unavailable_since=_utc(self._failing_since) if self._is_held_off(failed_at) else None,
-            p50_seconds=_rank(self._seconds, 0.50),
-            p99_seconds=_rank(self._seconds, 0.99),
+            p50_seconds=_rank(answered, 0.50),
+            p99_seconds=_rank(answered, 0.99),
         )
 
     def _is_held_off(self, failed_at: float | None) -> bool:

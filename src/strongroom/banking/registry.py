@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Self, TypeVar
+from typing import Any, Self
 
 import msgspec
 import structlog
 
 from strongroom.banking.connectors.uk import UkBank, UkSettings
-from strongroom.banking.credentials import (
-    MAX_KEYS,
-    SigningEntry,
-    SigningKey,
-    TransportEntry,
-    newest,
-    published,
-    read_signing_keys,
-)
+from strongroom.banking.credentials import published
+from strongroom.banking.directory import BankEntry, Directory, DirectoryError, Found, read_all
 from strongroom.banking.health import Health, HealthReport
+from strongroom.banking.limits import Limits
+from strongroom.banking.logos import Logo
 from strongroom.banking.port import Bank
-from strongroom.banking.signing import TRUST_ANCHOR, Signer
+from strongroom.banking.signing import Signer
 from strongroom.banking.transport import Channel, Timeouts, client_context
 from strongroom.kit.errors import NotFound
 from strongroom.kit.metrics import BANK_DIRECTORY_BROKEN
@@ -34,72 +28,14 @@ from strongroom.kit.metrics import BANK_DIRECTORY_BROKEN
 _log = structlog.get_logger("banking")
 
 RESOURCE_PATH = "/open-banking/v4.0"
-LEAST_POPULAR = 1_000_000
 LOOK_SECONDS = 5.0
+NOT_ANSWERING = "not_answering"
 RETIRED_SECONDS = 300.0  # longer than any call to a bank may take
-E = TypeVar("E", SigningEntry, TransportEntry)
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
-BankId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
-Issuer = Annotated[str, msgspec.Meta(pattern=r"^https://[^/?#@]+(/[^?#]*)?$", max_length=500)]  # exact, to the last slash
-HttpsUrl = Annotated[str, msgspec.Meta(pattern=r"^https://[^/?#@]+(/[^?#]*[^/?#])?$", max_length=500)]
-Accent = Annotated[str, msgspec.Meta(pattern=r"^#[0-9a-fA-F]{6}$")]
-Pence = Annotated[int, msgspec.Meta(gt=0, le=100_000_000_000)]
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=60)]
-
-
-class BankEntry(msgspec.Struct, frozen=True):
-    """One bank in the directory file. What is optional may be set by hand; `popularity` 1 is the most used."""
-
-    id: BankId
-    name: Name
-    issuer: Issuer
-    organisation_id: Name
-    signing_subject: Name | None = None  # `iss` of the bank's signatures where it is not the organisation's id
-    client_id: Name | None = None
-    resource_base: HttpsUrl | None = None
-    trust_anchor: Name = TRUST_ANCHOR
-    accent: Accent | None = None
-    popularity: int = LEAST_POPULAR
-    unavailable_reason: str | None = None
-    unavailable_since: datetime | None = None
-    payment_limit_minor: Pence | None = None  # what most customers may pay in a day through us, in pence
-    connect_timeout_seconds: Seconds = 5.0
-    answer_timeout_seconds: Seconds = 20.0
-
-
-class Directory(msgspec.Struct, frozen=True):
-    """The directory file: who we are to banks, with which keys, and the banks. Paths are relative to the file.
-
-    One signing key stands in `signing_key` and `signing_kid`, several in `signing_keys`; the same for transport.
-    """
-
-    org_id: Name
-    software_id: Name
-    client_id: Name
-    banks: tuple[BankEntry, ...]
-    transport_certificate: str | None = None
-    transport_key: str | None = None
-    transport_keys: Annotated[tuple[TransportEntry, ...], msgspec.Meta(max_length=MAX_KEYS)] = ()
-    signing_key: str | None = None
-    signing_kid: Name | None = None
-    signing_keys: Annotated[tuple[SigningEntry, ...], msgspec.Meta(max_length=MAX_KEYS)] = ()
-    ca: str | None = None
-
-    def signing_entries(self) -> tuple[SigningEntry, ...]:
-        """Return the signing keys. Raise ValueError when there is none, or both ways are used."""
-        single = (SigningEntry(self.signing_key, self.signing_kid),) if self.signing_key and self.signing_kid else ()
-        return _one_way(single, self.signing_keys, "signing_key and signing_kid, or signing_keys")
-
-    def transport_entries(self) -> tuple[TransportEntry, ...]:
-        """Return the transport certificates. Raise ValueError when there is none, or both ways are used."""
-        named = self.transport_certificate and self.transport_key
-        single = (TransportEntry(self.transport_certificate, self.transport_key),) if named else ()  # type: ignore[arg-type]  # both named
-        return _one_way(single, self.transport_keys, "transport_certificate and transport_key, or transport_keys")
 
 
 @dataclass(frozen=True, slots=True)
 class BankListing:
-    """A bank as the customer's list of banks shows it; `unavailable_reason` is set when it cannot be chosen now."""
+    """A bank as the customer's list shows it; `unavailable_reason` is set while the operator has it closed, or it is down."""
 
     bank_id: str
     name: str
@@ -107,12 +43,18 @@ class BankListing:
     unavailable_reason: str | None  # the operator's own words, or `not_answering`
     unavailable_since: datetime | None
     health: HealthReport
-    payment_limit_minor: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    logo_name: str | None = None  # of Registry.find_logo
 
     @property
     def is_available(self) -> bool:
-        """True when customers may choose it."""
+        """True while nothing speaks against choosing it."""
         return self.unavailable_reason is None
+
+    @property
+    def is_closed(self) -> bool:
+        """True while the operator lets nobody choose it. A bank that only does not answer may be tried."""
+        return self.unavailable_reason not in {None, NOT_ANSWERING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +63,7 @@ class _Line:
     bank: Bank
     channel: Channel
     health: Health
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A directory as it was read: the file, the keys that it names, and a digest of all of it."""
-
-    directory: Directory
-    signing_keys: tuple[SigningKey, ...]
-    transport: TransportEntry
-    beside: Path
-    keys_digest: bytes
-    digest: bytes
+    logo: Logo | None
 
 
 class Registry:
@@ -143,7 +74,7 @@ class Registry:
     """
 
     def __init__(self, path: Path | None, *, clock: Callable[[], float] = time.time) -> None:
-        """Read the file and its keys; without a file there are no banks. Raise OSError or ValueError when it cannot be read."""
+        """Read the file, its keys and logos; without a file there are no banks. Raise OSError or DirectoryError."""
         self._path = path
         self._clock = clock
         self._looked_at = clock()
@@ -151,9 +82,9 @@ class Registry:
         self._lines: dict[str, _Line] = {}
         self._retired: list[tuple[float, Channel]] = []
         self._closing: set[asyncio.Task[None]] = set()
-        self._found: _Found | None = None
+        self._found: Found | None = None
         if path is not None:
-            self._take(_read(path, clock()))
+            self._take(read_all(path, clock()))
 
     @classmethod
     def without_banks(cls) -> Self:
@@ -198,6 +129,11 @@ class Registry:
         ordered = sorted(self._lines.values(), key=lambda line: (line.entry.popularity, line.entry.name.casefold()))
         return tuple(_listing(line) for line in ordered)
 
+    def find_logo(self, name: str) -> Logo | None:
+        """Return the logo of that name, if a bank has it."""
+        self._look()
+        return next((line.logo for line in self._lines.values() if line.logo and line.logo.name == name), None)
+
     def _look(self) -> None:
         """Read the directory again when the last look is some seconds old; keep what there is when it cannot be read."""
         now = self._clock()
@@ -206,20 +142,22 @@ class Registry:
         self._looked_at = now
         self._close_retired(now)
         try:
-            found = _read(self._path, now)
+            found = read_all(self._path, now)
             if self._found is None or found.digest != self._found.digest:
                 self._take(found)
                 _log.info("bank directory read", count=len(self._lines))
         except (OSError, ValueError) as error:
             BANK_DIRECTORY_BROKEN.set(1)
-            _log.error("bank directory cannot be read; the last good one stays", error=type(error).__name__)
+            reason = str(error) if isinstance(error, DirectoryError) else type(error).__name__
+            _log.error("bank directory cannot be read; the last good one stays", reason=reason)
         else:
             BANK_DIRECTORY_BROKEN.set(0)
 
-    def _take(self, found: _Found) -> None:
+    def _take(self, found: Found) -> None:
         """Open what is new or has changed, and let go of the rest once its calls have ended. Raise OSError or ValueError."""
         same_keys = self._found is not None and self._found.keys_digest == found.keys_digest and _is_same(self._found, found)
         kept = {one: line for one, line in self._lines.items() if same_keys and line.entry in found.directory.banks}
+        kept = {one: replace(line, logo=found.logos.get(one)) for one, line in kept.items()}
         lines = {entry.id: kept.get(entry.id) for entry in found.directory.banks}
         opening = _Opening(found, self._clock) if None in lines.values() else None
         for entry in found.directory.banks:
@@ -227,7 +165,8 @@ class Registry:
             if opening and lines[entry.id] is None:
                 lines[entry.id] = opening.open(entry, health)
         opened = {one: line for one, line in lines.items() if line is not None}
-        self._retired += [(self._clock(), line.channel) for one, line in self._lines.items() if opened.get(one) is not line]
+        used = {id(line.channel) for line in opened.values()}
+        self._retired += [(self._clock(), line.channel) for line in self._lines.values() if id(line.channel) not in used]
         self._lines, self._found = opened, found
 
     def _close_retired(self, now: float) -> None:
@@ -243,11 +182,12 @@ class Registry:
 class _Opening:
     """Opens the lines of a directory that has been read: one TLS context and one signer for all."""
 
-    def __init__(self, found: _Found, clock: Callable[[], float]) -> None:
+    def __init__(self, found: Found, clock: Callable[[], float]) -> None:
         directory, beside = found.directory, found.beside
         ca = beside / directory.ca if directory.ca else None
         self._directory = directory
         self._clock = clock
+        self._logos = found.logos
         self._context = client_context(beside / found.transport.certificate, beside / found.transport.key, ca)
         self._signer = Signer(found.signing_keys, directory.org_id, directory.software_id)
 
@@ -255,40 +195,12 @@ class _Opening:
         """Open the line to one bank; what its health remembers goes on."""
         channel = Channel(self._context, Timeouts(entry.connect_timeout_seconds, entry.answer_timeout_seconds), health)
         bank = UkBank(_settings(self._directory, entry), channel, self._signer, self._clock)
-        return _Line(entry, bank, channel, health)
+        return _Line(entry, bank, channel, health, self._logos.get(entry.id))
 
 
-def read_directory(path: Path) -> Directory:
-    """Read the directory file. Raise OSError, or ValueError saying what is wrong in it."""
-    try:
-        directory = msgspec.json.decode(path.read_bytes(), type=Directory)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"{path.name}: {error}") from error
-    if len({entry.id for entry in directory.banks}) != len(directory.banks):
-        raise ValueError(f"{path.name}: two banks have the same id")
-    return directory
-
-
-def _read(path: Path, now: float) -> _Found:
-    """Read the directory and the keys that count. Raise OSError, or ValueError saying what is wrong."""
-    directory, beside = read_directory(path), path.parent
-    entries, transport = directory.signing_entries(), newest(directory.transport_entries(), now)
-    newest(entries, now)  # one must count already
-    files = [transport.certificate, transport.key, *(entry.key for entry in entries), *([directory.ca] if directory.ca else [])]
-    keys_digest = hashlib.sha256(b"".join(hashlib.sha256((beside / name).read_bytes()).digest() for name in files)).digest()
-    digest = hashlib.sha256(keys_digest + path.read_bytes()).digest()
-    return _Found(directory, read_signing_keys(entries, beside), transport, beside, keys_digest, digest)
-
-
-def _is_same(before: _Found, after: _Found) -> bool:
+def _is_same(before: Found, after: Found) -> bool:
     """True when everything but the list of banks is as it was."""
     return msgspec.structs.replace(before.directory, banks=()) == msgspec.structs.replace(after.directory, banks=())
-
-
-def _one_way(single: tuple[E, ...], several: tuple[E, ...], names: str) -> tuple[E, ...]:
-    if bool(single) == bool(several):
-        raise ValueError(f"the directory needs {names}, and not both")
-    return single or several
 
 
 def _settings(directory: Directory, entry: BankEntry) -> UkSettings:
@@ -306,5 +218,6 @@ def _listing(line: _Line) -> BankListing:
     entry, health = line.entry, line.health.report()
     reason, since = entry.unavailable_reason, entry.unavailable_since
     if reason is None and health.unavailable_since is not None:
-        reason, since = "not_answering", health.unavailable_since
-    return BankListing(entry.id, entry.name, entry.accent, reason, since, health, entry.payment_limit_minor)
+        reason, since = NOT_ANSWERING, health.unavailable_since
+    logo = line.logo.name if line.logo else None
+    return BankListing(entry.id, entry.name, entry.accent, reason, since, health, entry.limits, logo)

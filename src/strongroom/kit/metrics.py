@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry()
@@ -48,12 +52,35 @@ BANK_CALL_SECONDS = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 30),
     registry=REGISTRY,
 )
+BANK_ERROR_RATE = Gauge(
+    "strongroom_bank_error_rate", "Share of this process's last 50 calls of 15 minutes that failed", ("bank",), registry=REGISTRY
+)
+BANK_ANSWER_SECONDS = Gauge(
+    "strongroom_bank_answer_seconds",
+    "Time within which that share of the answered ones came",
+    ("bank", "quantile"),
+    registry=REGISTRY,
+)
 ISSUER_CALLS = Counter(
     "strongroom_issuer_calls", "Calls to remote issuers by outcome", ("issuer", "question", "outcome"), registry=REGISTRY
 )
 PAYMENTS_LIVE = Gauge("strongroom_payments_live", "Payments that have not ended", ("state",), registry=REGISTRY)
 
 
+def watch_bank(
+    bank_id: str, error_rate: Callable[[], float], p50: Callable[[], float | None], p99: Callable[[], float | None]
+) -> None:
+    """Show how a bank has been whenever somebody asks for the metrics; no answer yet is NaN."""
+    BANK_ERROR_RATE.labels(bank_id).set_function(error_rate)
+    for quantile, read in (("0.5", p50), ("0.99", p99)):
+        BANK_ANSWER_SECONDS.labels(bank_id, quantile).set_function(partial(_or_nan, read))
+
+
 def exposition() -> bytes:
     """Return all metrics in Prometheus' text form."""
     return generate_latest(REGISTRY)
+
+
+def _or_nan(read: Callable[[], float | None]) -> float:
+    found = read()
+    return math.nan if found is None else found

@@ -39,14 +39,14 @@ class Ground(NamedTuple):
     apart: float  # the least contrast between a fill and the surface
 
 
-_LIGHT: Final = Ground(Colour(0xF0, 0xEE, 0xE8), Colour(0x1B, 0x1D, 0x22), away=0, apart=1.2)
-_DARK: Final = Ground(Colour(0x24, 0x27, 0x2D), Colour(0x12, 0x13, 0x16), away=1, apart=2.5)
+LIGHT: Final = Ground(Colour(0xF0, 0xEE, 0xE8), Colour(0x1B, 0x1D, 0x22), away=0, apart=1.2)
+DARK: Final = Ground(Colour(0x24, 0x27, 0x2D), Colour(0x12, 0x13, 0x16), away=1, apart=2.5)
 
 
 def accent_css(accent: str) -> str:
     """Return the stylesheet of a firm whose accent is `#rrggbb`. Raise ValueError for anything else."""
     colour = parse_colour(accent)
-    return f":root{{{_properties(colour, _LIGHT)}}}\n@media (prefers-color-scheme:dark){{:root{{{_properties(colour, _DARK)}}}}}\n"
+    return f":root{{{_properties(colour, LIGHT)}}}\n@media (prefers-color-scheme:dark){{:root{{{_properties(colour, DARK)}}}}}\n"
 
 
 def parse_colour(text: str) -> Colour:

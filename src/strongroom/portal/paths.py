@@ -17,6 +17,7 @@ PRIVACY: Final = "/customer/privacy"
 SIGN_OUT: Final = "/customer/sign-out"
 EXTEND: Final = "/customer/session/extend"
 BANK_RETURN: Final = "/customer/return"
+BRANDS_CSS: Final = "/customer/banks.css"
 
 
 def genuine(firm_id: str | None = None) -> str:
@@ -27,6 +28,11 @@ def genuine(firm_id: str | None = None) -> str:
 def firm_css(firm_id: str) -> str:
     """Return the stylesheet that holds one firm's accent colour."""
     return f"/customer/firm/{quote(firm_id, safe='')}.css"
+
+
+def bank_logo(name: str) -> str:
+    """Return a bank's logo; the name is made from its content."""
+    return f"/customer/bank-logo/{quote(name, safe='')}"
 
 
 def grant(token: str) -> str:

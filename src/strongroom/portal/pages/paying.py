@@ -26,7 +26,7 @@ from strongroom.kit.clock import own_now
 from strongroom.kit.errors import NotFound
 from strongroom.kit.money import print_pounds
 from strongroom.portal import paths
-from strongroom.portal.pages import shaping
+from strongroom.portal.pages import picking, shaping
 from strongroom.portal.qr import qr_svg
 from strongroom.portal.views.frame import FieldProblem
 from strongroom.portal.views.paying import (
@@ -70,9 +70,9 @@ async def choose_bank(request: AnyRequest, request_id: FromPath[str], q: FromQue
         return await other(visit)
     last = await visit.house.desk.last_bank(asked.firm.id, asked.customer_id)
     refusing = await visit.house.desk.refusing_banks(asked.request, asked.request.outstanding_minor)
-    banks = shaping.bank_list(
+    banks = picking.bank_list(
         visit.house.registry.list_banks(), q[:60], paths.pay(request_id), last, lambda bank: paths.pay_check(request_id, bank),
-        shaping.Limits(asked.request.outstanding_minor, asked.request.currency, refusing),
+        picking.Asking(asked.request.outstanding_minor, asked.request.currency, refusing),
     )  # fmt: skip
     qr = qr_svg(f"{visit.house.site.base_url}{paths.pay(request_id)}")
     view = ChooseBank(
@@ -141,8 +141,9 @@ async def go_to_bank(request: AnyRequest, payment_id: FromPath[str]) -> Response
     if url is None:
         return visit.go(paths.payment(payment_id))
     await visit.pause(_AT_BANK_SECONDS)
-    name = shaping.bank_name(visit.house.registry, payment.bank_id)
-    return await visit.page(GoToBankToPay(payment_id, shaping.slip(asked, payment.amount_minor), name, url), firm=asked.firm)
+    bank = shaping.bank_look(visit.house.registry, payment.bank_id)
+    view = GoToBankToPay(payment_id, shaping.slip(asked, payment.amount_minor), bank.name, url, bank)
+    return await visit.page(view, firm=asked.firm)
 
 
 @get("/customer/payments/{payment_id:str}", opt=_PASS)
@@ -307,9 +308,10 @@ async def _check_page(visit: Visit, asked: Asked, bank_id: str, typed: str, *, u
     amount = request.outstanding_minor if isinstance(read, FieldProblem) else read
     view = CheckPay(
         request.id, shaping.slip(asked, amount), bank_id, listing.name, own_now().date(), visit.house.site.provider,
-        limit_minor=shaping.may_be_refused(listing, amount),
+        over=picking.over_limit(listing, amount),
         refused_lately=bank_id in await visit.house.desk.refusing_banks(request, amount),
         split=offer, part=print_pounds(amount) if request.allow_split else "", problems=problems, bank_unreachable=unreachable,
+        trouble=picking.trouble_of(listing), look=picking.look_of(listing),
     )  # fmt: skip
     return await visit.page(view, firm=asked.firm, status=422 if problems else 200)
 

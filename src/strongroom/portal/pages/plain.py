@@ -10,14 +10,17 @@ from litestar.params import FromPath, FromQuery
 
 from strongroom.access.model import Firm
 from strongroom.kit.errors import NotFound
+from strongroom.kit.pages import Asset, static_headers
 from strongroom.portal import paths
 from strongroom.portal.accent import accent_css
+from strongroom.portal.brands import brands_css
 from strongroom.portal.pages.signing_in import known_firm
 from strongroom.portal.views.plain import FirmDetails, Genuine, Help, Privacy
 from strongroom.portal.visit import AnyRequest, Visit
 
 _OPEN: dict[str, Any] = {"public": "anybody may read this"}
 _CSS_SECONDS = 300
+LOGO_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
 
 @get("/customer/genuine", opt=_OPEN)
@@ -57,6 +60,27 @@ async def firm_css(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     )
 
 
+@get(paths.BRANDS_CSS, opt=_OPEN)
+async def banks_css(request: AnyRequest) -> Response[bytes]:
+    """Return the stylesheet with the banks' colours."""
+    banks = Visit(request, may_name_browser=False).house.registry.list_banks()
+    return Response(
+        brands_css({bank.bank_id: bank.accent for bank in banks if bank.accent}).encode(),
+        media_type="text/css",
+        headers={"Cache-Control": f"public, max-age={_CSS_SECONDS}", "X-Content-Type-Options": "nosniff"},
+    )
+
+
+@get("/customer/bank-logo/{name:str}", opt=_OPEN)
+async def bank_logo(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
+    """Return a bank's logo, which may do nothing but be looked at, even when somebody opens it by itself."""
+    logo = Visit(request, may_name_browser=False).house.registry.find_logo(name)
+    if logo is None:
+        raise NotFound
+    asset = Asset(logo.name, logo.body, logo.content_type)
+    return Response(logo.body, headers={**static_headers(asset), "Content-Security-Policy": LOGO_POLICY})
+
+
 @get("/", opt=_OPEN)
 async def front_door(request: AnyRequest) -> Response[Any]:
     """Lead whoever types only the host's name to the start."""
@@ -71,7 +95,7 @@ async def nowhere(request: AnyRequest, rest: FromPath[str]) -> Response[Any]:  #
 
 def routes() -> list[HTTPRouteHandler]:
     """Return the handlers of this file."""
-    return [genuine, help_page, privacy, firm_css, front_door, nowhere]
+    return [genuine, help_page, privacy, firm_css, banks_css, bank_logo, front_door, nowhere]
 
 
 def _details(firm: Firm) -> FirmDetails:

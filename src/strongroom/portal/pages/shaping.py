@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
 from datetime import datetime
 
 from strongroom.banking.registry import BankListing, Registry
@@ -14,13 +13,12 @@ from strongroom.funds.states import AccountRequestState, PaymentState, RequestSt
 from strongroom.kit.errors import NotFound
 from strongroom.kit.money import PENCE_PER_POUND, UnacceptableAmount, parse_pounds_text, print_pounds
 from strongroom.portal import paths
+from strongroom.portal.pages.picking import look_of
 from strongroom.portal.views.frame import FieldProblem
 from strongroom.portal.views.paying import (
-    BankChoice,
-    BankList,
+    BankLook,
     ElsewhereState,
     NotPaidBecause,
-    OutOfReach,
     PaidPart,
     PayOutcome,
     PayStage,
@@ -38,7 +36,6 @@ from strongroom.portal.views.sharing import (
     ShareStage,
 )
 
-_MOST_USED = 6
 _P = PaymentState
 
 _STAGES: dict[PaymentState, PayStage] = {
@@ -100,20 +97,6 @@ _NOT_SHARED: dict[str, NotSharedBecause] = {
 _TO_DO = frozenset({CardState.OPEN, CardState.PARTLY_PAID, CardState.UNFINISHED, CardState.IN_PROGRESS})
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What to warn of before a customer goes to a bank with this amount."""
-
-    amount_minor: int
-    currency: str
-    refusing: frozenset[str]  # banks that have lately refused it
-
-    def warn(self, choice: BankChoice, bank: BankListing) -> BankChoice:
-        """Return the choice with its warning, if there is one."""
-        limit = may_be_refused(bank, self.amount_minor)
-        return replace(choice, limit_minor=limit, currency=self.currency, refused_lately=bank.bank_id in self.refusing)
-
-
 def slip(asked: Asked, amount_minor: int | None = None) -> Slip:
     """Return what is to be paid: the payment's amount where it is given, else all that is outstanding."""
     request = asked.request
@@ -144,7 +127,7 @@ def split_offer(asked: Asked, bank: BankListing, typed: str) -> SplitOffer | Non
     least, most = request.least_part_minor, request.outstanding_minor
     if not request.allow_split or least >= most:
         return None
-    limit = bank.payment_limit_minor
+    limit = bank.limits.most_personal_minor
     fits = limit if limit is not None and limit < most else -(-most // (2 * PENCE_PER_POUND)) * PENCE_PER_POUND
     return SplitOffer(typed or print_pounds(min(most, max(least, fits))), least, most)
 
@@ -167,32 +150,15 @@ def is_under_way(payment: Payment) -> bool:
 
 def bank_name(registry: Registry, bank_id: str) -> str:
     """Return a bank's name; one that is no longer offered keeps its id."""
+    return bank_look(registry, bank_id).name
+
+
+def bank_look(registry: Registry, bank_id: str) -> BankLook:
+    """Return how a bank is recognised; one that is no longer offered keeps its id."""
     try:
-        return registry.get_listing(bank_id).name
+        return look_of(registry.get_listing(bank_id))
     except NotFound:
-        return bank_id
-
-
-def bank_list(
-    banks: Sequence[BankListing],
-    query: str,
-    search_url: str,
-    last: str | None,
-    url_of: Callable[[str], str],
-    limits: Limits | None = None,
-) -> BankList:
-    """Return the banks that match what was searched for: the last used on top, then the most used, then the others."""
-    wanted = query.strip().casefold()
-    choices = [_choice(bank, url_of(bank.bank_id), limits) for bank in banks if wanted in bank.name.casefold()]
-    last_used = next((choice for choice in choices if choice.id == last), None)
-    rest = [choice for choice in choices if choice is not last_used]
-    return BankList(search_url, query, last_used, tuple(rest[:_MOST_USED]), tuple(rest[_MOST_USED:]))
-
-
-def may_be_refused(bank: BankListing, amount_minor: int) -> int | None:
-    """Return a bank's known limit where the amount is above it."""
-    limit = bank.payment_limit_minor
-    return limit if limit is not None and amount_minor > limit else None
+        return BankLook(bank_id, bank_id)
 
 
 def pay_stage(payment: Payment, request: CreditRequest) -> PayStage | None:
@@ -282,14 +248,6 @@ def _share_state(request: AccountRequest, latest: Share | None) -> CardState:
     if latest is None:
         return CardState.OPEN
     return CardState.UNFINISHED if latest.ended_at is not None else CardState.IN_PROGRESS
-
-
-def _choice(bank: BankListing, url: str, limits: Limits | None) -> BankChoice:
-    if bank.is_available:
-        choice = BankChoice(bank.bank_id, bank.name, url)
-        return limits.warn(choice, bank) if limits else choice
-    reason = OutOfReach.DOWN if bank.unavailable_reason == "not_answering" else OutOfReach.MAINTENANCE
-    return BankChoice(bank.bank_id, bank.name, url, reason, bank.unavailable_since)
 
 
 def share_stage(share: Share) -> ShareStage | None:

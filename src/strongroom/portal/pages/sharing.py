@@ -20,7 +20,7 @@ from strongroom.funds.states import AccountRequestState, ShareState
 from strongroom.kit.clock import own_now
 from strongroom.kit.errors import NotFound
 from strongroom.portal import paths
-from strongroom.portal.pages import shaping
+from strongroom.portal.pages import picking, shaping
 from strongroom.portal.pages.signing_in import unreadable_code
 from strongroom.portal.qr import qr_svg
 from strongroom.portal.views.frame import FieldProblem
@@ -70,7 +70,7 @@ async def choose_bank(request: AnyRequest, request_id: FromPath[str], q: FromQue
         return other
     last = await visit.house.desk.last_bank(asked.firm.id, asked.customer_id)
     here = paths.share(request_id, "bank")
-    banks = shaping.bank_list(
+    banks = picking.bank_list(
         visit.house.registry.list_banks(), q[:60], here, last, lambda bank: paths.share_check(request_id, bank)
     )
     qr = qr_svg(f"{visit.house.site.base_url}{here}")
@@ -86,8 +86,11 @@ async def check(
     asked = await visit.house.desk.account_request(await visit.records(), request_id)
     if other := await _elsewhere(visit, asked):
         return other
-    name = visit.house.registry.get_listing(bank).name
-    view = ShareCheck(request_id, bank, name, visit.house.site.provider, bank_unreachable=unreachable)
+    listing = visit.house.registry.get_listing(bank)
+    view = ShareCheck(
+        request_id, bank, listing.name, visit.house.site.provider, bank_unreachable=unreachable,
+        trouble=picking.trouble_of(listing), look=picking.look_of(listing),
+    )  # fmt: skip
     return await visit.page(view, firm=asked.firm)
 
 
@@ -129,8 +132,8 @@ async def go_to_bank(request: AnyRequest, share_id: FromPath[str]) -> Response[A
     if url is None:
         return visit.go(paths.sharing(share_id))
     await visit.pause(_AT_BANK_SECONDS)
-    name = shaping.bank_name(visit.house.registry, share.bank_id)
-    return await visit.page(GoToBankToShare(share_id, name, url), firm=asked.firm)
+    bank = shaping.bank_look(visit.house.registry, share.bank_id)
+    return await visit.page(GoToBankToShare(share_id, bank.name, url, bank), firm=asked.firm)
 
 
 @get("/customer/shares/{share_id:str}", opt=_PASS)

@@ -28,10 +28,53 @@ class Slip:
 class OutOfReach(StrEnum):
     """Why a bank cannot be chosen at the moment."""
 
-    DOWN = "down"
-    SLOW = "slow"
     MAINTENANCE = "maintenance"
     NOT_OFFERED = "not_offered"  # known to us, but not for this
+
+
+class InTrouble(StrEnum):
+    """What is wrong with a bank that may be tried nevertheless."""
+
+    DOWN = "down"
+    FAILING = "failing"
+    SLOW = "slow"
+
+
+class PayChannel(StrEnum):
+    """Where a customer agrees at their bank; the names that the directory of banks has for them."""
+
+    PERSONAL_APP = "personal_app"
+    PERSONAL_WEB = "personal_web"
+    BUSINESS = "business"
+
+
+@dataclass(frozen=True, slots=True)
+class OverLimit:
+    """The amount is above a limit: in these channels, each with its limit; in these others it should be let through."""
+
+    too_low: tuple[tuple[PayChannel, int], ...]
+    would_do: tuple[PayChannel, ...] = ()
+
+    @property
+    def most_minor(self) -> int:
+        """Return the highest of the limits that are too low."""
+        return max(most for _, most in self.too_low)
+
+
+@dataclass(frozen=True, slots=True)
+class BankLook:
+    """How a bank is recognised: its name and, where it has them, a logo or a colour."""
+
+    id: str
+    name: str
+    logo_url: str | None = None
+    has_colour: bool = False  # then portal/brands.py has a class for it
+
+    @property
+    def initials(self) -> str:
+        """Return one or two letters that stand where there is no logo."""
+        words = [word for word in self.name.split() if word[0].isalnum()]
+        return "".join(word[0] for word in words[:2]).upper() or "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +85,12 @@ class BankChoice:
     name: str
     url: str
     out_of_reach: OutOfReach | None = None
-    since: datetime | None = None
-    limit_minor: int | None = None  # set only where this bank's known limit is below the amount
+    trouble: InTrouble | None = None
+    since: datetime | None = None  # of `out_of_reach`, or of a bank that is down
+    over: OverLimit | None = None  # set only where the amount is above a known limit of this bank
     currency: str = "GBP"
     refused_lately: bool = False  # its limit has stopped such an amount; no number, because it was another customer's
+    look: BankLook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +174,14 @@ class CheckPay:
     bank_name: str
     on: date
     provider: Provider
-    limit_minor: int | None = None
+    over: OverLimit | None = None
     refused_lately: bool = False
     split: SplitOffer | None = None
     part: str = ""  # what the form posts as the part to be paid, in pounds
     problems: tuple[FieldProblem, ...] = ()
     bank_unreachable: bool = False  # the agreement could not be made at the bank just now: nothing was paid
+    trouble: InTrouble | None = None
+    look: BankLook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +193,7 @@ class GoToBankToPay:
     slip: Slip
     bank_name: str
     bank_url: str
+    look: BankLook | None = None
 
 
 class PayStage(StrEnum):

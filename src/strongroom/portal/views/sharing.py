@@ -10,7 +10,7 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from strongroom.portal.views.frame import FieldProblem
-from strongroom.portal.views.paying import BankList, Provider
+from strongroom.portal.views.paying import BankList, BankLook, InTrouble, Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class ShareCheck:
     bank_name: str
     provider: Provider
     bank_unreachable: bool = False
+    trouble: InTrouble | None = None
+    look: BankLook | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class GoToBankToShare:
     share_id: str
     bank_name: str
     bank_url: str
+    look: BankLook | None = None
 
 
 class ShareStage(StrEnum):
