@@ -285,6 +285,25 @@ CREATE TABLE public.grant_handles (
     opened_at timestamp with time zone DEFAULT public.app_now() NOT NULL
 );
 ALTER TABLE ONLY public.grant_handles FORCE ROW LEVEL SECURITY;
+CREATE TABLE public.hand_offs (
+    id text NOT NULL,
+    token_hash bytea NOT NULL,
+    session_hash bytea NOT NULL,
+    firm_id text NOT NULL,
+    customer_id text NOT NULL,
+    request_id text NOT NULL,
+    created_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
+    scanned_at timestamp with time zone,
+    phone_hash bytea,
+    phone_session_hash bytea,
+    number_hash bytea,
+    tries integer DEFAULT 0 NOT NULL,
+    confirmed_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    CONSTRAINT hand_offs_check CHECK ((num_nulls(scanned_at, phone_hash, phone_session_hash, number_hash) = ANY (ARRAY[0, 4]))),
+    CONSTRAINT hand_offs_check1 CHECK (((confirmed_at IS NULL) OR (scanned_at IS NOT NULL))),
+    CONSTRAINT hand_offs_tries_check CHECK (((tries >= 0) AND (tries <= 3)))
+);
 CREATE TABLE public.heartbeats (
     process_id text NOT NULL,
     kind text NOT NULL,
@@ -579,7 +598,8 @@ CREATE TABLE public.portal_session_records (
     session_hash bytea NOT NULL,
     firm_id text NOT NULL,
     customer_id text NOT NULL,
-    case_id text
+    case_id text,
+    request_id text
 );
 CREATE TABLE public.portal_sessions (
     session_hash bytea NOT NULL,
@@ -589,7 +609,9 @@ CREATE TABLE public.portal_sessions (
     active_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
     paused_until timestamp with time zone,
     ended_at timestamp with time zone,
-    CONSTRAINT portal_sessions_kind_check CHECK ((kind = ANY (ARRAY['code'::text, 'grant'::text])))
+    opened_from bytea,
+    CONSTRAINT portal_sessions_kind_check CHECK ((kind = ANY (ARRAY['code'::text, 'grant'::text, 'phone'::text]))),
+    CONSTRAINT portal_sessions_opened_from CHECK (((kind = 'phone'::text) = (opened_from IS NOT NULL)))
 );
 CREATE TABLE public.purchase_references (
     tenant_id text NOT NULL,
@@ -912,6 +934,10 @@ ALTER TABLE ONLY public.forwarded_codes
     ADD CONSTRAINT forwarded_codes_pkey PRIMARY KEY (issuer_id, code_hash);
 ALTER TABLE ONLY public.grant_handles
     ADD CONSTRAINT grant_handles_pkey PRIMARY KEY (firm_id, handle_hash);
+ALTER TABLE ONLY public.hand_offs
+    ADD CONSTRAINT hand_offs_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.hand_offs
+    ADD CONSTRAINT hand_offs_token_hash_key UNIQUE (token_hash);
 ALTER TABLE ONLY public.heartbeats
     ADD CONSTRAINT heartbeats_pkey PRIMARY KEY (process_id);
 ALTER TABLE ONLY public.history
@@ -1024,6 +1050,7 @@ CREATE INDEX customers_by_case ON public.customers USING btree (firm_id, case_id
 CREATE INDEX directory_by_object ON public.directory USING btree (tenant_id, object_id);
 CREATE INDEX forwarded_codes_by_age ON public.forwarded_codes USING btree (created_at);
 CREATE INDEX grant_handles_by_grant ON public.grant_handles USING btree (firm_id, grant_hash);
+CREATE INDEX hand_offs_by_session ON public.hand_offs USING btree (session_hash, firm_id, customer_id);
 CREATE INDEX hosted_logins_by_age ON public.hosted_logins USING btree (created_at);
 CREATE INDEX hosted_logins_due ON public.hosted_logins USING btree (dispatch_due_at) WHERE (dispatch_due_at IS NOT NULL);
 CREATE INDEX idempotency_keys_by_age ON public.idempotency_keys USING btree (created_at);
@@ -1054,6 +1081,7 @@ CREATE UNIQUE INDEX payments_one_in_flight ON public.payments USING btree (firm_
 CREATE INDEX payments_unconfirmed ON public.payments USING btree (firm_id, changed_at) WHERE (state = 'unconfirmed'::text);
 CREATE INDEX portal_session_records_by_customer ON public.portal_session_records USING btree (firm_id, customer_id);
 CREATE INDEX portal_sessions_by_age ON public.portal_sessions USING btree (created_at);
+CREATE INDEX portal_sessions_by_opener ON public.portal_sessions USING btree (opened_from) WHERE (opened_from IS NOT NULL);
 CREATE INDEX purchases_claimed ON public.purchases USING btree (claimed_at) WHERE (state = ANY (ARRAY['asking'::text, 'judging'::text]));
 CREATE INDEX purchases_of_issuer ON public.purchases USING btree (issuer_id, created_at DESC, id DESC);
 CREATE INDEX purchases_of_merchant ON public.purchases USING btree (merchant_id, created_at DESC, id DESC);
@@ -1093,6 +1121,8 @@ ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_firm_id_case_id_fkey FOREIGN KEY (firm_id, case_id) REFERENCES public.cases(firm_id, id);
 ALTER TABLE ONLY public.grant_handles
     ADD CONSTRAINT grant_handles_firm_id_grant_hash_fkey FOREIGN KEY (firm_id, grant_hash) REFERENCES public.login_grants(firm_id, grant_hash) ON DELETE CASCADE;
+ALTER TABLE ONLY public.hand_offs
+    ADD CONSTRAINT hand_offs_session_hash_firm_id_customer_id_fkey FOREIGN KEY (session_hash, firm_id, customer_id) REFERENCES public.portal_session_records(session_hash, firm_id, customer_id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.login_grants
     ADD CONSTRAINT login_grants_firm_id_customer_id_fkey FOREIGN KEY (firm_id, customer_id) REFERENCES public.customers(firm_id, id);
 ALTER TABLE ONLY public.payment_evidence
@@ -1105,6 +1135,8 @@ ALTER TABLE ONLY public.payments
     ADD CONSTRAINT payments_firm_id_request_id_fkey FOREIGN KEY (firm_id, request_id) REFERENCES public.credit_requests(firm_id, id);
 ALTER TABLE ONLY public.portal_session_records
     ADD CONSTRAINT portal_session_records_session_hash_fkey FOREIGN KEY (session_hash) REFERENCES public.portal_sessions(session_hash) ON DELETE CASCADE;
+ALTER TABLE ONLY public.portal_sessions
+    ADD CONSTRAINT portal_sessions_opened_from_fkey FOREIGN KEY (opened_from) REFERENCES public.portal_sessions(session_hash) ON DELETE CASCADE;
 ALTER TABLE ONLY public.sequence_messages
     ADD CONSTRAINT sequence_messages_issuer_id_sequence_id_fkey FOREIGN KEY (issuer_id, sequence_id) REFERENCES public.message_sequences(issuer_id, id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.shares
@@ -1288,6 +1320,7 @@ GRANT SELECT,INSERT,DELETE ON TABLE public.forwarded_codes TO strongroom_app;
 GRANT SELECT,DELETE ON TABLE public.forwarded_codes TO strongroom_worker;
 GRANT SELECT,INSERT,DELETE ON TABLE public.grant_handles TO strongroom_app;
 GRANT SELECT,INSERT,DELETE ON TABLE public.grant_handles TO strongroom_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.hand_offs TO strongroom_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.heartbeats TO strongroom_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.heartbeats TO strongroom_worker;
 GRANT SELECT,INSERT ON TABLE public.history TO strongroom_app;

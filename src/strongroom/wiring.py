@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from strongroom.access.authentication import ClientAuthentication
 from strongroom.access.clients import Clients
 from strongroom.access.firms import Firms
+from strongroom.access.handoffs import HandOffs
 from strongroom.access.issuers import Issuers
 from strongroom.access.merchants import Merchants
 from strongroom.access.passport import Passport
@@ -134,6 +135,7 @@ class House:
     authentication: ClientAuthentication
     staff: Staff
     sessions: Sessions
+    hand_offs: HandOffs
     events: Events
     endpoints: Endpoints
     messages: Messages
@@ -218,6 +220,7 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         passport=Passport(db, vault, tokens, signing_keys, settings.base_url),
         staff=Staff(db, vault),
         sessions=sessions,
+        hand_offs=HandOffs(db, vault, sessions),
         events=events,
         endpoints=Endpoints(db, vault, events, allow_loopback=settings.webhook_allow_loopback),
         messages=messages,

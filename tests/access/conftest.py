@@ -26,6 +26,7 @@ from strongroom.access.api import STATE, AccessApi, routes
 from strongroom.access.authentication import ClientAuthentication
 from strongroom.access.clients import Clients
 from strongroom.access.firms import Firms
+from strongroom.access.handoffs import HandOffs
 from strongroom.access.guard import Guard, caller_of, refuse_undeclared
 from strongroom.access.model import FIRM_SCOPES, Firm, NewClient, Scope
 from strongroom.access.sessions import Sessions
@@ -59,6 +60,7 @@ class House:
     tokens: Tokens = field(init=False)
     staff: Staff = field(init=False)
     sessions: Sessions = field(init=False)
+    hand_offs: HandOffs = field(init=False)
     authentication: ClientAuthentication = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +69,7 @@ class House:
         self.tokens = Tokens(self.db, self.vault)
         self.staff = Staff(self.db, self.vault)
         self.sessions = Sessions(self.db, self.vault)
+        self.hand_offs = HandOffs(self.db, self.vault, self.sessions)
         self.authentication = ClientAuthentication(self.db, self.vault, BASE)
 
     def app(self) -> Edge:

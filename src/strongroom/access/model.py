@@ -67,6 +67,9 @@ class AuditTag(StrEnum):
     MERCHANT_CREATED = "access:merchant:created"
     MERCHANT_CHANGED = "access:merchant:changed"
     SIGNING_KEY_CREATED = "access:signing_key:created"
+    HAND_OFF_CONFIRMED = "access:hand_off:confirmed"
+    HAND_OFF_STOPPED = "access:hand_off:stopped"
+    HAND_OFF_LOCKED = "access:hand_off:locked"
     STAFF_CREATED = "access:staff:created"
     STAFF_DISABLED = "access:staff:disabled"
     STAFF_AUTHENTICATED = "access:staff:authenticated"
@@ -259,15 +262,21 @@ class SessionKind(StrEnum):
 
     CODE = "code"
     GRANT = "grant"
+    PHONE = "phone"  # opened from another session, for one request
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a session covers: one customer of one firm, in one case when a grant says so."""
+    """What a session covers: one customer of one firm, in one case when a grant says so, for one request on a phone."""
 
     firm_id: str
     customer_id: str
     case_id: str | None = None
+    request_id: str | None = None
+
+    def allows(self, case_id: str, request_id: str) -> bool:
+        """True when neither case nor request is outside what the session covers."""
+        return self.case_id in {None, case_id} and self.request_id in {None, request_id}
 
 
 @dataclass(frozen=True, slots=True)

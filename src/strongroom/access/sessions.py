@@ -32,7 +32,7 @@ class Sessions:
         if not covered:
             raise ValueError("a session covers at least one record")
         session_id = Secret(new_secret())
-        await store.add(tx, self._hash(session_id.reveal()), new_id("ses"), kind, covered)
+        await store.add(tx, self.hash_of(session_id.reveal()), new_id("ses"), kind, covered)
         return session_id
 
     async def find(self, session_id: str, *, touch: bool = True) -> Session | None:
@@ -43,10 +43,10 @@ class Sessions:
         if not 0 < len(session_id) <= _MAX_LENGTH or not session_id.isascii():
             return None
         async with self._db.transaction() as tx:
-            rows = await store.find_alive(tx, self._hash(session_id), touch=touch)
+            rows = await store.find_alive(tx, self.hash_of(session_id), touch=touch)
         if not rows:
             return None
-        records = tuple(Record(row["firm_id"], row["customer_id"], row["case_id"]) for row in rows)
+        records = tuple(Record(row["firm_id"], row["customer_id"], row["case_id"], row["request_id"]) for row in rows)
         first = rows[0]
         csrf = self._csrf(session_id)
         return Session(first["id"], SessionKind(first["kind"]), records, csrf, first["created_at"], first["seconds_left"])
@@ -61,12 +61,12 @@ class Sessions:
     async def pause(self, session_id: str, seconds: int) -> bool:
         """Excuse inactivity while the customer is at the bank, 30 minutes at most; the next activity ends the pause."""
         async with self._db.transaction() as tx:
-            return await store.pause(tx, self._hash(session_id), max(0, min(seconds, LONGEST_PAUSE_SECONDS)))
+            return await store.pause(tx, self.hash_of(session_id), max(0, min(seconds, LONGEST_PAUSE_SECONDS)))
 
     async def end(self, session_id: str) -> bool:
-        """End a session; False when it was over already."""
+        """End a session, and a phone's that was opened from it; False when it was over already."""
         async with self._db.transaction() as tx:
-            return await store.end(tx, self._hash(session_id))
+            return await store.end(tx, self.hash_of(session_id))
 
     async def end_all_of(self, tx: Tx, firm_id: str, customer_id: str) -> int:
         """End every session that covers a customer, in the transaction of what demands it; return how many ended."""
@@ -80,5 +80,6 @@ class Sessions:
         """Return the secret of the session's forms: derived, so that it is stored nowhere."""
         return self._vault.hash("csrf", session_id).hex()[:64]
 
-    def _hash(self, session_id: str) -> bytes:
+    def hash_of(self, session_id: str) -> bytes:
+        """Return what a session is found by."""
         return self._vault.hash("portal session", session_id)

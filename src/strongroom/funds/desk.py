@@ -80,7 +80,7 @@ class Desk:
         for record in records:
             async with self._db.transaction(record.firm_id) as tx:
                 request = await request_store.find_request(tx, record.firm_id, request_id)
-                if request is None or not await self._may_see(tx, record, request.case_id, request.customer_id):
+                if request is None or not await self._may_see(tx, record, request):
                     continue
                 account = await self._receiving.load(tx, record.firm_id, request.receiving_account_id)
                 latest = await payment_store.latest_payments(tx, record.firm_id, [request_id])
@@ -109,7 +109,7 @@ class Desk:
         for record in records:
             async with self._db.transaction(record.firm_id) as tx:
                 request = await share_store.find_request(tx, record.firm_id, request_id)
-                if request is None or record.customer_id not in request.asked:
+                if request is None or record.customer_id not in request.asked or record.request_id not in {None, request_id}:
                     continue
                 latest = await share_store.latest_shares(tx, record.firm_id, record.customer_id, [request_id])
                 firm = await self._firms.load(tx, record.firm_id)
@@ -146,8 +146,10 @@ class Desk:
         if case is None or (record.case_id is not None and record.case_id != case.id):
             return None
         credit = await request_store.requests_for_customer(tx, record.firm_id, case.id, record.customer_id)
+        credit = [one for one in credit if record.allows(case.id, one.id)]
         payments = await payment_store.latest_payments(tx, record.firm_id, [one.id for one in credit])
         account = await share_store.requests_for_customer(tx, record.firm_id, case.id, record.customer_id)
+        account = [one for one in account if record.allows(case.id, one.id)]
         shares = await share_store.latest_shares(tx, record.firm_id, record.customer_id, [one.id for one in account])
         by_request = {payment.request_id: payment for payment in payments}
         by_share = {share.request_id: share for share in shares}
@@ -159,9 +161,9 @@ class Desk:
             [(one, by_share.get(one.id)) for one in account],
         )
 
-    async def _may_see(self, tx: Tx, record: Record, case_id: str, customer_id: str | None) -> bool:
-        """True when a request of this case asks this record's customer."""
-        if customer_id not in {None, record.customer_id} or record.case_id not in {None, case_id}:
+    async def _may_see(self, tx: Tx, record: Record, request: CreditRequest) -> bool:
+        """True when a request asks this record's customer."""
+        if request.customer_id not in {None, record.customer_id} or not record.allows(request.case_id, request.id):
             return False
         row = await case_store.find_customer_row(tx, record.firm_id, record.customer_id)
-        return row is not None and row["case_id"] == case_id
+        return row is not None and row["case_id"] == request.case_id

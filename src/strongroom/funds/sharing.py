@@ -84,6 +84,7 @@ class Consent:
     agreed_at: datetime
     ended_at: datetime | None
     ending: str | None  # the last four digits of the account that was shared
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +324,7 @@ class Sharing:
         number = (details.account_number or details.iban or "") if details else ""
         return Consent(
             share.id, share.firm_id, share.bank_id, share.agreed["bank"], _standing(share), share.created_at, share.ended_at,
-            number[-4:] or None,
+            number[-4:] or None, share.request_id,
         )  # fmt: skip
 
     async def _own(self, tx: Tx, firm_id: str, customer_id: str, share_id: str, *, lock: bool = False) -> Share:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from strongroom.access.firms import Firms
+from strongroom.access.handoffs import HandOffs
 from strongroom.access.sessions import Sessions
 from strongroom.banking.registry import Registry
 from strongroom.funds.account_requests import AccountRequests
@@ -39,6 +40,7 @@ class Doors:
     registry: Registry
     firms: Firms
     sessions: Sessions
+    hand_offs: HandOffs
     authentications: Authentications
     grants: LoginGrants
     desk: Desk

@@ -369,7 +369,8 @@ async def _consents(visit: Visit, session: Session) -> list[ConsentItem]:
     for record in session.records:
         firm = await visit.house.firms.get(record.firm_id)
         found = await visit.house.sharing.consents(record.firm_id, record.customer_id)
-        items += [shaping.consent_item(one, firm.settings.logo_text or firm.name) for one in found]
+        seen = [one for one in found if record.request_id in {None, one.request_id}]
+        items += [shaping.consent_item(one, firm.settings.logo_text or firm.name) for one in seen]
     return items
 
 
