@@ -174,7 +174,8 @@ def _doors(house: House) -> Doors:
     settings = house.settings
     site = Site(settings.base_url, urlsplit(settings.base_url).netloc, settings.is_https, _provider(settings))
     return Doors(
-        site, house.vault, house.registry, house.firms, house.sessions, house.hand_offs, house.authentications, house.grants, house.desk,
+        site, house.vault, house.registry, house.firms, house.sessions, house.hand_offs, house.authentications,
+        house.grants, house.desk,
         house.requests, house.account_requests, house.payments, house.sharing, house.proofs,
     )  # fmt: skip
 

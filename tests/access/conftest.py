@@ -26,8 +26,8 @@ from strongroom.access.api import STATE, AccessApi, routes
 from strongroom.access.authentication import ClientAuthentication
 from strongroom.access.clients import Clients
 from strongroom.access.firms import Firms
-from strongroom.access.handoffs import HandOffs
 from strongroom.access.guard import Guard, caller_of, refuse_undeclared
+from strongroom.access.handoffs import HandOffs
 from strongroom.access.model import FIRM_SCOPES, Firm, NewClient, Scope
 from strongroom.access.sessions import Sessions
 from strongroom.access.staff import Staff

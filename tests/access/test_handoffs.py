@@ -10,7 +10,9 @@ import pytest
 
 from strongroom.access.handoffs import Confirmed, HandOffStage, NothingToConfirm, Offer, OnPhone, WrongNumber
 from strongroom.access.model import Record, SessionKind
+from strongroom.access.store import sessions as session_store
 from strongroom.access.store.handoffs import CONFIRM_SECONDS, MAX_OFFERS, MAX_TRIES, OFFER_SECONDS
+from strongroom.kit.ids import new_id
 from tests.access.conftest import House, move_clock
 
 FIRM, CUSTOMER, CASE, REQUEST = "frm-aaaaaaaaaaaaa", "cst-1111111111111", "cse-3333333333333", "csp-4444444444444"
@@ -222,6 +224,26 @@ async def test_whoever_ends_it_while_the_number_is_typed_leaves_no_phone_signed_
         confirming = house.hand_offs.confirm(phone.hand_off.id, session_id, phone.number)
         await asyncio.gather(confirming, end(session_id, phone.hand_off.id))
         assert await house.sessions.find(phone.session.reveal()) is None
+
+
+@pytest.mark.parametrize("how", ["signed out", "customer changed"])
+async def test_a_phones_session_that_is_just_being_opened_is_waited_for_and_ended_too(house: House, how: str):
+    async def end() -> None:
+        if how == "signed out":
+            await house.sessions.end(session_id)
+        else:
+            async with house.db.transaction() as other:
+                await house.sessions.end_all_of(other, FIRM, CUSTOMER)
+
+    session_id = await computer(house)
+    phone = await scanned(house, session_id)
+    async with house.db.transaction() as tx:
+        assert await session_store.add_for_phone(tx, house.sessions.hash_of(session_id), phone.hand_off.id, new_id("ses"))
+        ending = asyncio.create_task(end())
+        await asyncio.sleep(0.3)
+        assert not ending.done()
+    await ending
+    assert await house.sessions.find(phone.session.reveal()) is None
 
 
 async def test_a_session_has_thirty_open_offers_at_most_and_old_ones_make_room(house: House, owner: asyncpg.Connection):

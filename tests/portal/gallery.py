@@ -20,6 +20,7 @@ from typing import Any
 
 import uvicorn
 from litestar import Litestar, Request, Response, get, post
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from playwright.async_api import Page, async_playwright
 
@@ -29,7 +30,7 @@ from strongroom.portal.accent import accent_css
 from strongroom.portal.brands import brands_css
 from strongroom.portal.qr import qr_svg
 from strongroom.portal.rendering import Pages
-from strongroom.portal.views import paying, plain, requests, sharing, signing_in
+from strongroom.portal.views import handing_over, paying, plain, requests, sharing, signing_in
 from strongroom.portal.views.frame import FieldProblem, FirmLook, Frame, View
 
 NOW = datetime(2026, 11, 21, 14, 5, 9, tzinfo=UTC)
@@ -56,6 +57,7 @@ SIGNED_IN = Frame("en", "csrf-value", FIRM, session_seconds=300)
 SIGNED_OUT = replace(SIGNED_IN, session_seconds=None)
 NO_FIRM = replace(SIGNED_OUT, firm=None)
 
+HOF_ID = "hof-7d3k1m9w5x2qc"
 CSP_ID = "csp-2m9x4c7rt0vqa"
 CAR_ID = "car-8p1z6f3hn5kye"
 PAY_ID = "pay-5t8w2j9d4m6xb"
@@ -131,7 +133,8 @@ REST = (
     _bank("Ivy Mutual", out_of_reach=paying.OutOfReach.MAINTENANCE),
     _bank("Juniper", out_of_reach=paying.OutOfReach.NOT_OFFERED, since=SINCE),
 )
-QR = qr_svg("https://pay.strongroom.example/customer")
+ADDRESS = "https://pay.strongroom.example" + paths.phone_link("4k9w2m7x1q8r5t3z6c0v9b2n")
+PHONE = handing_over.PhoneOffer(HOF_ID, ADDRESS, qr_svg(ADDRESS), 5)
 CHECK = paying.CheckPay(CSP_ID, SLIP, LAST.id, LAST.name, date(2026, 11, 21), PROVIDER, look=LAST.look)
 LIVE = paying.PaymentLive(PAY_ID, SLIP, LAST.name, paying.PayStage.AT_BANK, NOW, may_choose_another=True)
 PAID = paying.Paid(PAY_ID, SLIP, LAST.name, paying.PayOutcome.EXECUTED, NOW, "MB-20261121-7741900")
@@ -143,14 +146,14 @@ def paying_samples() -> Iterator[Sample]:
     def page(name: str, view: View, frame: Frame = SIGNED_IN) -> Sample:
         return Sample(f"pay-{name}", frame, view)
 
-    choose = paying.ChooseBank(CSP_ID, SLIP, BANKS, UNTIL, QR)
+    choose = paying.ChooseBank(CSP_ID, SLIP, BANKS, UNTIL, PHONE)
     yield page("choose-bank", choose)
     found = replace(BANKS, query="north", last_used=None, most_used=MOST[1:2], others=())
     yield page("choose-bank-found", replace(choose, banks=found))
     none = replace(BANKS, query="zebra", last_used=None, most_used=(), others=())
-    yield page("choose-bank-not-found", replace(choose, banks=none, qr=None))
+    yield page("choose-bank-not-found", replace(choose, banks=none, phone=None))
     rest = replace(BANKS, query="e", last_used=None, most_used=(), others=REST)
-    yield page("choose-bank-unavailable", replace(choose, banks=rest, until=None))
+    yield page("choose-bank-unavailable", replace(choose, banks=rest, until=None, phone=replace(PHONE, minutes=1)))
     yield page("check", CHECK)
     yield page("check-refused-lately", replace(CHECK, refused_lately=True))
     yield page("check-limit", replace(CHECK, over=OVER, provider=AGENT))
@@ -286,7 +289,7 @@ def sharing_samples() -> Iterator[Sample]:
         search_url=paths.share(CAR_ID, "bank"),
         most_used=(_bank("Kestrel Bank"), _bank("Northgate Building Society")),
     )
-    yield page("choose-bank", sharing.ShareChooseBank(CAR_ID, banks, QR))
+    yield page("choose-bank", sharing.ShareChooseBank(CAR_ID, banks, PHONE))
     check = sharing.ShareCheck(CAR_ID, LAST.id, LAST.name, PROVIDER, look=LAST.look)
     yield page("check", check)
     yield page("check-unreachable", replace(check, bank_unreachable=True, provider=AGENT))
@@ -321,6 +324,26 @@ def sharing_samples() -> Iterator[Sample]:
     yield page("revoked", sharing.ConsentRevoked(consents[0], NOW))
 
 
+def handing_over_samples() -> Iterator[Sample]:
+    for kind in requests.Kind:
+        request_id = CSP_ID if kind is requests.Kind.PAY else CAR_ID
+        yield Sample(f"phone-landing-{kind}", SIGNED_OUT, handing_over.PhoneLanding(paths.phone_link("4k9w2m7x"), kind))
+        yield Sample(f"phone-number-{kind}", SIGNED_OUT, handing_over.PhoneNumber(HOF_ID, "4821", kind))
+        yield Sample(f"type-number-{kind}", SIGNED_IN, handing_over.TypeNumber(HOF_ID, kind))
+        for stage in handing_over.FollowStage:
+            failed = stage is handing_over.FollowStage.FAILED
+            url = (paths.payment(PAY_ID) if kind is requests.Kind.PAY else paths.sharing(SHR_ID)) if failed else ""
+            yield Sample(f"follow-phone-{kind}-{stage}", SIGNED_IN, handing_over.FollowPhone(HOF_ID, kind, stage, LAST.name, url))
+        for gone in handing_over.HandOffGoneBecause:
+            view = handing_over.HandOffGone(gone, kind, paths.bank_choice(request_id))
+            yield Sample(f"hand-off-gone-{kind}-{gone}", SIGNED_IN, view)
+    for problem in (FieldProblem("number", "missing"), FieldProblem("number", "wrong", 2), FieldProblem("number", "wrong", 1)):
+        name = "-".join(("type-number", problem.problem, *([str(problem.count)] if problem.count else [])))
+        yield Sample(name, SIGNED_IN, handing_over.TypeNumber(HOF_ID, requests.Kind.PAY, (problem,)))
+    for because in handing_over.PhoneGoneBecause:
+        yield Sample(f"phone-gone-{because}", SIGNED_OUT, handing_over.PhoneGone(because))
+
+
 def plain_samples() -> Iterator[Sample]:
     details = plain.FirmDetails(
         "Harcourt & Lyle LLP", "OC300001", "3 Abbey Row, York YO1 7HU", "Solicitors Regulation Authority", "600001"
@@ -343,6 +366,7 @@ def samples() -> list[Sample]:
         *request_samples(),
         *paying_samples(),
         *sharing_samples(),
+        *handing_over_samples(),
         *plain_samples(),
     ]
 
@@ -366,23 +390,13 @@ class Gallery:
 
         @get("/gallery/page/{name:str}", sync_to_thread=False)
         def show(name: FromPath[str]) -> Response[str]:
-            referrer = REFERRER_NONE if name.startswith("grant") else REFERRER_SAME_ORIGIN
+            referrer = REFERRER_NONE if name.startswith(("grant", "phone-landing", "phone-gone")) else REFERRER_SAME_ORIGIN
             headers = security_headers(over_https=False, referrer=referrer)
             return Response(self.html(name), media_type="text/html", headers=headers)
 
         @get("/gallery/logo.svg", sync_to_thread=False)
         def logo() -> Response[str]:
             return Response(LOGO, media_type="image/svg+xml")
-
-        @get(paths.BRANDS_CSS, sync_to_thread=False)
-        def brands() -> Response[str]:
-            return Response(brands_css(COLOURS), media_type="text/css")
-
-        @get("/customer/bank-logo/{file:str}", sync_to_thread=False)
-        def bank_logo(file: FromPath[str]) -> Response[str]:
-            drawn = LOGOS[file.removesuffix(".svg")]
-            svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40">{drawn}</svg>'
-            return Response(svg, media_type="image/svg+xml")
 
         @get("/customer/firm/{file:str}", sync_to_thread=False)
         def firm(file: FromPath[str]) -> Response[str]:
@@ -393,6 +407,10 @@ class Gallery:
             answer = self.pages.payment_answer("en", paying.PayStage.CHECKING, LAST.name)
             return {"text": answer.text, "final": answer.final}
 
+        @get(["/customer/phone/{id:str}/status", "/customer/handed-over/{id:str}/status"])
+        async def phone_status() -> dict[str, Any]:
+            return {"text": "", "final": False}
+
         @post(paths.EXTEND)
         async def extend(request: Request[Any, Any, Any]) -> dict[str, int]:
             return {"seconds": 300}
@@ -401,8 +419,22 @@ class Gallery:
         async def pressed() -> None:
             """Leave the page that pressed its own button where it is."""
 
-        routes = [index, show, logo, brands, bank_logo, firm, status, extend, pressed, self.pages.assets.route()]
+        routes = [index, show, logo, *_bank_looks(), firm, status, phone_status, extend, pressed, self.pages.assets.route()]
         return Litestar(routes, openapi_config=None)
+
+
+def _bank_looks() -> list[HTTPRouteHandler]:
+    @get(paths.BRANDS_CSS, sync_to_thread=False)
+    def brands() -> Response[str]:
+        return Response(brands_css(COLOURS), media_type="text/css")
+
+    @get("/customer/bank-logo/{file:str}", sync_to_thread=False)
+    def bank_logo(file: FromPath[str]) -> Response[str]:
+        drawn = LOGOS[file.removesuffix(".svg")]
+        svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40">{drawn}</svg>'
+        return Response(svg, media_type="image/svg+xml")
+
+    return [brands, bank_logo]
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from strongroom.kit.pages import CONTENT_SECURITY_POLICY, security_headers
 from strongroom.portal import accent, formats
 from strongroom.portal.rendering import Pages
 from strongroom.portal.texts import FOLDER, Texts, TextsDisagree, UnknownText, load_texts
-from strongroom.portal.views import paying, plain, requests, sharing, signing_in
+from strongroom.portal.views import handing_over, paying, plain, requests, sharing, signing_in
 from strongroom.portal.views.frame import Frame, View
 
 TEMPLATES = Path(formats.__file__).parent / "templates"
@@ -143,7 +143,7 @@ def test_every_view_and_every_state_is_in_the_gallery() -> None:
     shown = {type(sample.view) for sample in samples()}
     declared = {
         each
-        for module in (signing_in, requests, paying, sharing, plain)
+        for module in (signing_in, requests, paying, sharing, handing_over, plain)
         for each in vars(module).values()
         if dataclasses.is_dataclass(each) and hasattr(each, "template")
     }
@@ -194,6 +194,7 @@ def test_every_text_is_used_by_a_page_and_every_text_used_exists() -> None:
         formats.day(texts, date(2026, month, 1))
     gallery.pages.payment_answer("en", None, LAST.name)
     gallery.pages.sharing_answer("en", None, LAST.name)
+    gallery.pages.old_code_answer("en")
     assert entries().keys() - texts.used == set()
 
 

@@ -1,6 +1,6 @@
 """From the computer to the phone: a page shows a code, one browser scans it, and the computer confirms that browser's number.
 
-The code alone opens nothing: whoever photographs it gets a number that nobody at the computer will type. A phone's session covers the
+The code alone opens nothing: whoever photographs it gets a number that nobody at the computer will type. A phone's session covers
 one request, is as old as the session that it came from, ends with it, and can offer nothing on (docs/decisions/0020).
 """
 

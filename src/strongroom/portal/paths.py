@@ -70,6 +70,26 @@ def sharing(share_id: str, page: str = "") -> str:
     return f"/customer/shares/{quote(share_id, safe='')}" + (f"/{page}" if page else "")
 
 
+def phone_link(token: str) -> str:
+    """Return the address in the code that a phone scans: a secret until it is used."""
+    return f"/customer/on-phone/{quote(token, safe='')}"
+
+
+def phone(hand_off_id: str, page: str = "") -> str:
+    """Return what the phone shows until the computer has confirmed it, or with `page`: `status`."""
+    return f"/customer/phone/{quote(hand_off_id, safe='')}" + (f"/{page}" if page else "")
+
+
+def handed_over(hand_off_id: str, page: str = "") -> str:
+    """Return what the computer shows while a phone goes on, or with `page`: `status`, `stop`."""
+    return f"/customer/handed-over/{quote(hand_off_id, safe='')}" + (f"/{page}" if page else "")
+
+
+def bank_choice(request_id: str) -> str:
+    """Return the page with the banks, of a credit request or of a customer account request."""
+    return pay(request_id) if request_id.startswith("csp-") else share(request_id, "bank")
+
+
 def revoke(consent_id: str) -> str:
     """Return the page that asks whether a consent is to be ended, and ends it by POST."""
     return f"{CONSENTS}/{quote(consent_id, safe='')}/revoke"

@@ -14,17 +14,19 @@ from strongroom.kit.pages import Assets, make_environment
 from strongroom.portal import formats, paths
 from strongroom.portal.texts import DEFAULT_LANGUAGE, Texts, load_texts
 from strongroom.portal.views.frame import FieldProblem, Frame, View
+from strongroom.portal.views.handing_over import FollowStage
 from strongroom.portal.views.paying import ElsewhereState, PayStage
 from strongroom.portal.views.sharing import ShareElsewhereState, ShareStage
 
 _FOLDER: Final = Path(__file__).parent
 
 
-class LiveAnswer(msgspec.Struct, frozen=True):
-    """What a status address answers: shown as it is; `final` makes the page load itself anew."""
+class LiveAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a status address answers: shown as it is; `final` makes the page load itself anew, or go to `next`."""
 
     text: str
     final: bool
+    next: str = ""
 
 
 class Pages:
@@ -72,6 +74,19 @@ class Pages:
         """Answer the status address that a browser without session asks about a sharing: no names."""
         text = str(self._in(language).text(f"share_elsewhere.state.{state}"))
         return LiveAnswer(text, final=state is not ShareElsewhereState.READING)
+
+    def phone_answer(self, language: str, *, is_waiting: bool) -> LiveAnswer:
+        """Answer the phone that shows its number."""
+        return LiveAnswer(str(self._in(language).text("phone_number.state")), final=not is_waiting)
+
+    def follow_answer(self, language: str, stage: FollowStage, bank_name: str) -> LiveAnswer:
+        """Answer the computer that follows a phone."""
+        text = self._in(language).text(f"follow_phone.stage.{stage}", bank=bank_name)
+        return LiveAnswer(text.unescape(), final=False)
+
+    def old_code_answer(self, language: str) -> LiveAnswer:
+        """Answer the page whose code has gone by."""
+        return LiveAnswer(str(self._in(language).text("banks.phone_old")), final=False)
 
     def _answer(self, language: str, key: str, stage: PayStage | ShareStage | None, bank_name: str) -> LiveAnswer:
         text = self._in(language).text(f"{key}.{stage or 'final'}", bank=bank_name)

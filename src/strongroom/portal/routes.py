@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from litestar import Router
 
-from strongroom.portal.pages import answers, coming_back, paying, plain, sharing, signing_in
+from strongroom.portal.pages import answers, coming_back, handing_over, paying, plain, sharing, signing_in
 from strongroom.portal.rendering import Pages
 
 
 def make_router(pages: Pages) -> Router:
     """Return the website's routes."""
     handlers = [
-        *signing_in.routes(), *paying.routes(), *sharing.routes(), *coming_back.routes(), *plain.routes(),
+        *signing_in.routes(), *paying.routes(), *sharing.routes(), *coming_back.routes(),
+        *handing_over.routes(), *plain.routes(),
         pages.assets.route(public="files that every page needs"),
     ]  # fmt: skip
     return Router("/", route_handlers=handlers, exception_handlers=answers.handlers(), include_in_schema=False)

@@ -95,6 +95,11 @@ class Visit:
         text = self.request.headers.get("user-agent")
         return text[:300] if text and text.isprintable() else None
 
+    @property
+    def session_id(self) -> str:
+        """Return the session that the browser brought, alive or not; empty when it brought none."""
+        return self._session_id()
+
     async def session(self, *, touch: bool = True) -> Session:
         """Return the session. Raise SignedOut."""
         session = await self.find_session(touch=touch)

@@ -21,11 +21,11 @@ _ROW = f"""id, firm_id, customer_id, request_id, session_hash, scanned_at, confi
            coalesce({_TO_CONFIRM}, false) AS is_to_confirm, {_LIVE_SESSION} AS is_of_live_session"""
 
 
-async def add(tx: Tx, session_hash: bytes, firm_id: str, customer_id: str, request_id: str, hand_off_id: str, token_hash: bytes) -> bool:
+async def add(
+    tx: Tx, session_hash: bytes, firm_id: str, customer_id: str, request_id: str, hand_off_id: str, token_hash: bytes
+) -> bool:
     """Insert an offer of a live session that is not itself a phone's; False when it is, or offers too many. Old ones go."""
-    await tx.execute(
-        f"DELETE FROM hand_offs WHERE session_hash = $1 AND scanned_at IS NULL AND NOT ({_IN_TIME})", session_hash
-    )
+    await tx.execute(f"DELETE FROM hand_offs WHERE session_hash = $1 AND scanned_at IS NULL AND NOT ({_IN_TIME})", session_hash)
     tag = await tx.execute(
         f"""INSERT INTO hand_offs (session_hash, firm_id, customer_id, request_id, id, token_hash)
             SELECT session_hash, $2, $3, $4, $5, $6 FROM portal_sessions
@@ -51,9 +51,7 @@ async def find_of_phone(tx: Tx, phone_hash: bytes, hand_off_id: str) -> asyncpg.
     return await tx.fetchrow(f"SELECT {_ROW} FROM hand_offs WHERE id = $2 AND phone_hash = $1", phone_hash, hand_off_id)
 
 
-async def scan(
-    tx: Tx, token_hash: bytes, phone_hash: bytes, phone_session_hash: bytes, number_hash: bytes
-) -> bool:
+async def scan(tx: Tx, token_hash: bytes, phone_hash: bytes, phone_session_hash: bytes, number_hash: bytes) -> bool:
     """Give an offer to the browser that scanned it. Of any number of phones at once one wins; a loser gets False."""
     tag = await tx.execute(
         f"""UPDATE hand_offs SET scanned_at = app_now(), phone_hash = $2, phone_session_hash = $3, number_hash = $4

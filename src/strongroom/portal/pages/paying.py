@@ -26,8 +26,7 @@ from strongroom.kit.clock import own_now
 from strongroom.kit.errors import NotFound
 from strongroom.kit.money import print_pounds
 from strongroom.portal import paths
-from strongroom.portal.pages import picking, shaping
-from strongroom.portal.qr import qr_svg
+from strongroom.portal.pages import handing_over, picking, shaping
 from strongroom.portal.views.frame import FieldProblem
 from strongroom.portal.views.paying import (
     CameBackElsewhere,
@@ -74,9 +73,9 @@ async def choose_bank(request: AnyRequest, request_id: FromPath[str], q: FromQue
         visit.house.registry.list_banks(), q[:60], paths.pay(request_id), last, lambda bank: paths.pay_check(request_id, bank),
         picking.Asking(asked.request.outstanding_minor, asked.request.currency, refusing),
     )  # fmt: skip
-    qr = qr_svg(f"{visit.house.site.base_url}{paths.pay(request_id)}")
+    phone = await handing_over.offer(visit, asked.firm.id, asked.customer_id, request_id)
     view = ChooseBank(
-        request_id, shaping.slip(asked), banks, asked.request.expires_at, qr,
+        request_id, shaping.slip(asked), banks, asked.request.expires_at, phone,
         shaping.paid_parts(asked, visit.house.registry), may_split=asked.request.allow_split,
     )  # fmt: skip
     return await visit.page(view, firm=asked.firm)

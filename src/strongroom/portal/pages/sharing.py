@@ -20,9 +20,8 @@ from strongroom.funds.states import AccountRequestState, ShareState
 from strongroom.kit.clock import own_now
 from strongroom.kit.errors import NotFound
 from strongroom.portal import paths
-from strongroom.portal.pages import picking, shaping
+from strongroom.portal.pages import handing_over, picking, shaping
 from strongroom.portal.pages.signing_in import unreadable_code
-from strongroom.portal.qr import qr_svg
 from strongroom.portal.views.frame import FieldProblem
 from strongroom.portal.views.requests import Ended, Frozen, Kind, RequestOver
 from strongroom.portal.views.sharing import (
@@ -73,8 +72,8 @@ async def choose_bank(request: AnyRequest, request_id: FromPath[str], q: FromQue
     banks = picking.bank_list(
         visit.house.registry.list_banks(), q[:60], here, last, lambda bank: paths.share_check(request_id, bank)
     )
-    qr = qr_svg(f"{visit.house.site.base_url}{here}")
-    return await visit.page(ShareChooseBank(request_id, banks, qr), firm=asked.firm)
+    phone = await handing_over.offer(visit, asked.firm.id, asked.customer_id, request_id)
+    return await visit.page(ShareChooseBank(request_id, banks, phone), firm=asked.firm)
 
 
 @get("/customer/share/{request_id:str}/check", opt=_SESSION)

@@ -39,6 +39,8 @@
     const region = one("[data-live]");
     if (!region) return;
     const words = region.querySelector(".state span");
+    const folded = region.closest("details");
+    const isUnseen = () => document.hidden || folded?.open === false;
     let asked = 0;
     const ask = async () => {
       asked += 1;
@@ -47,17 +49,20 @@
         if (answer.status === 401 || answer.status === 403 || answer.redirected) return location.reload();
         if (answer.ok) {
           const state = await answer.json();
-          if (words.textContent !== state.text) words.textContent = state.text;
-          if (state.final) return setTimeout(() => location.reload(), 900);
+          if (state.text && words.textContent !== state.text) words.textContent = state.text;
+          if (state.final) return setTimeout(() => (state.next ? location.assign(state.next) : location.reload()), 900);
         }
       } catch {
         // The network is away: ask again later.
       }
       return later();
     };
-    const later = () => setTimeout(() => (document.hidden ? later() : ask()), Math.min(1500 + asked * 250, 10000));
+    const later = () => setTimeout(() => (isUnseen() ? later() : ask()), Math.min(1500 + asked * 250, 10000));
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) asked = 0;
+    });
+    folded?.addEventListener("toggle", () => {
+      asked = 0;
     });
     later();
   }

@@ -7,9 +7,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from markupsafe import Markup
-
 from strongroom.portal.views.frame import FieldProblem
+from strongroom.portal.views.handing_over import PhoneOffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ class ChooseBank:
     slip: Slip
     banks: BankList
     until: datetime | None = None
-    qr: Markup | None = None  # from qr.qr_svg, to go on with the phone
+    phone: PhoneOffer | None = None  # to go on with the phone
     parts: tuple[PaidPart, ...] = ()
     may_split: bool = False
 

@@ -7,9 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from markupsafe import Markup
-
 from strongroom.portal.views.frame import FieldProblem
+from strongroom.portal.views.handing_over import PhoneOffer
 from strongroom.portal.views.paying import BankList, BankLook, InTrouble, Provider
 
 
@@ -29,7 +28,7 @@ class ShareChooseBank:
     template: ClassVar[str] = "share_bank.html"
     request_id: str
     banks: BankList
-    qr: Markup | None = None
+    phone: PhoneOffer | None = None
 
 
 @dataclass(frozen=True, slots=True)
