@@ -47,6 +47,11 @@ class Bank:
         """Return the address where requests are left before the customer comes."""
         return f"{self.issuer}/par"
 
+    @property
+    def backchannel_url(self) -> str:
+        """Return the address where a client asks a customer from behind."""
+        return f"{self.issuer}/bc-authorize"
+
 
 def load_banks(config: Config, folder: Path) -> dict[str, Bank]:
     """Read the keys of every bank and client. `folder` is where the configuration's relative paths begin."""

@@ -66,6 +66,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_token_seconds: int = 3600
     customer_token_seconds: int = 86_400  # a client may ask again about a lost answer for 23 hours
     idempotency_seconds: int = 86_400
+    backchannel_seconds: int = 300  # how long a decoupled request awaits the customer
+    poll_seconds: int = 5  # how long a client must wait before it asks again what became of one
     slow_seconds: float = 8.0
     down_seconds: float = 10.0
 

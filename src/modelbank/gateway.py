@@ -8,6 +8,7 @@ from modelbank.banks import Bank
 from modelbank.config import Config
 from modelbank.database import Pool
 from modelbank.levers import store as levers
+from modelbank.oauth.backchannel import BackchannelEndpoint
 from modelbank.oauth.discovery import discovery, key_set
 from modelbank.oauth.pushed import PushEndpoint
 from modelbank.oauth.tokens import TokenEndpoint
@@ -36,9 +37,10 @@ class Gateway:
     def __init__(self, config: Config, banks: dict[str, Bank], pool: Pool) -> None:
         self._banks = banks
         self._pool = pool
-        self._oauth: dict[str, TokenEndpoint | PushEndpoint] = {
+        self._oauth: dict[str, TokenEndpoint | PushEndpoint | BackchannelEndpoint] = {
             "token": TokenEndpoint(pool, config.limits),
             "par": PushEndpoint(pool),
+            "backchannel": BackchannelEndpoint(pool, config.limits),
         }
         self._guard = Guard(pool, config.limits)
         pis, ais = Payments(pool, config.schedule, config.limits), Accounts(pool)
@@ -78,7 +80,7 @@ class Gateway:
                 return json_response(200, discovery(bank))
             case Found("jwks", _):
                 return json_response(200, key_set(bank))
-            case Found("token" | "par" as name, _):
+            case Found("token" | "par" | "backchannel" as name, _):
                 return await self._oauth[name].answer(bank, request)
             case Found(endpoint, values):
                 return await self._guard.answer(bank, _with_values(request, dict(values)), endpoint)
@@ -110,6 +112,7 @@ _PUBLIC = [
     ("GET", "/jwks", "jwks"),
     ("POST", "/token", "token"),
     ("POST", "/par", "par"),
+    ("POST", "/bc-authorize", "backchannel"),
 ]
 
 

@@ -179,8 +179,28 @@ CREATE TABLE IF NOT EXISTS authorisations (
     created_at     timestamptz NOT NULL,
     expires_at     timestamptz NOT NULL,
     authenticated_at timestamptz,
-    redeemed_at    timestamptz
+    redeemed_at    timestamptz,
+    asked_by       bytea  -- the decoupled request that it answers: then nobody is sent back
 );
+
+-- Requests from behind (CIBA), which a customer answers on their phone. A consent has one that waits, at most.
+CREATE TABLE IF NOT EXISTS backchannel_requests (
+    id_hash          bytea PRIMARY KEY,
+    bank             text NOT NULL,
+    client_id        text NOT NULL,
+    consent_id       text NOT NULL REFERENCES consents,
+    scope            text NOT NULL,
+    acr              text NOT NULL,
+    binding_message  text,
+    username         text,
+    interval_seconds integer NOT NULL CHECK (interval_seconds > 0),
+    expires_at       timestamptz NOT NULL,
+    polled_at        timestamptz,
+    outcome          text CHECK (outcome IN ('granted', 'refused', 'expired')),
+    authorisation_id text REFERENCES authorisations,
+    redeemed_at      timestamptz
+);
+CREATE UNIQUE INDEX IF NOT EXISTS backchannel_requests_waiting ON backchannel_requests (bank, consent_id) WHERE outcome IS NULL;
 
 CREATE TABLE IF NOT EXISTS codes (
     code_hash        bytea PRIMARY KEY,

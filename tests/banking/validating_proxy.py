@@ -83,7 +83,9 @@ async def _standing_between(folder: Path, banks: Iterable[dict[str, Any]], front
             upstreams = {bank["id"]: f"{bank['issuer']}/open-banking/v4.0/{face}" for bank in banks}
             back = free_port()
             await stack.enter_async_context(_listening(back, _behind(to_bank, upstreams), None))
-            prisms[face] = await stack.enter_async_context(prism(DOCUMENTS / f"{document}-openapi-v4.0.json", f"http://localhost:{back}"))
+            prisms[face] = await stack.enter_async_context(
+                prism(DOCUMENTS / f"{document}-openapi-v4.0.json", f"http://localhost:{back}")
+            )
         served = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         served.load_cert_chain(folder / "server.crt", folder / "server.key")
         await stack.enter_async_context(_listening(front, _before(plain, prisms, seen), served))

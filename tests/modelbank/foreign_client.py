@@ -223,6 +223,26 @@ class Tpp:
         }
         return urlencode({**params, **outer})
 
+    def backchannel_claims(self, consent_id: str, resource: str = "payments", **changes: Any) -> dict[str, Any]:
+        now = int(time.time())
+        times = {"iat": now, "nbf": now, "exp": now + 300, "jti": secrets.token_hex(16)}
+        asked = {"scope": f"openid {resource}", "openbanking-intent-id": consent_id, "binding_message": "WREN 4711"}
+        return {"iss": self.client_id, "aud": self.issuer, **times, **asked, **changes}
+
+    async def post_backchannel(self, request: str | None, **outer: str) -> httpx.Response:
+        proof = {"client_assertion_type": ASSERTION, "client_assertion": self.assertion(aud=f"{self.issuer}/bc-authorize")}
+        form = {**proof, **({} if request is None else {"request": request}), **outer}
+        return await self.http.post("bc-authorize", data=form)
+
+    async def ask_backchannel(self, consent_id: str, resource: str = "payments", **changes: Any) -> str:
+        answer = await self.post_backchannel(self.sign(self.backchannel_claims(consent_id, resource, **changes)))
+        assert answer.status_code == 200, answer.text
+        auth_req_id: str = answer.json()["auth_req_id"]
+        return auth_req_id
+
+    async def poll(self, auth_req_id: str) -> httpx.Response:
+        return await self.post_token(grant_type="urn:openid:params:grant-type:ciba", auth_req_id=auth_req_id)
+
 
 class Browser:
     """A customer's browser without JavaScript: it follows links, keeps cookies and fills in forms."""
@@ -270,6 +290,13 @@ class Browser:
     async def choose(self, *places: int) -> httpx.Response:
         accounts = re.findall(r'name="account" value="([^"]*)"', self.page.text)
         return await self.submit({"account": [accounts[place] for place in places or (0,)]})
+
+    async def answer_on_phone(self, consent_id: str, username: str = "alex") -> httpx.Response:
+        """Walk through every page that a scanned code leads to, and agree."""
+        await self.open(f"/phone?consent={consent_id}")
+        await self.sign_in(username)
+        await self.choose()
+        return await self.submit({})
 
     async def agree(
         self, query: str, username: str = "alex", accounts: tuple[int, ...] = (0,), back_to: str = REDIRECT_URI

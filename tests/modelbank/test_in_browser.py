@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -93,6 +95,39 @@ async def test_axe_finds_nothing_and_nothing_is_too_wide(modelbank: Running, chr
         await check(page, axe)
     await page.close()
     await tpp.close()
+
+
+async def scan(page: Page, folder: Path) -> str:
+    """Read the code on a page with a foreign reader, from a picture of it."""
+    await page.locator(".qr").screenshot(path=folder / "code.png")
+    process = await asyncio.create_subprocess_exec("zbarimg", "--quiet", "--raw", str(folder / "code.png"), stdout=subprocess.PIPE)
+    read, _ = await process.communicate()
+    return read.decode().strip()
+
+
+@pytest.mark.needs("zbarimg")
+async def test_a_phone_that_scans_the_code_answers_and_axe_finds_nothing(
+    modelbank: Running, chromium: Browser, axe: str, tpp: Tpp, tmp_path: Path
+) -> None:
+    consent_id = await tpp.create_payment_consent(consent_body())
+    auth_req_id = await tpp.ask_backchannel(consent_id)
+    site = f"http://mulberry.localhost:{modelbank.pages_port}"
+    page = await chromium.new_page(viewport={"width": 320, "height": 640}, bypass_csp=True)
+    for path in ("/phone", "/phone?consent=unknown", f"/decoupled/{consent_id}"):
+        await page.goto(f"{site}{path}")
+        await check(page, axe)
+    phone = await chromium.new_page(viewport={"width": 320, "height": 640})
+    await phone.goto(await scan(page, tmp_path))
+    await phone.click("text=Fill this in for me")
+    await phone.click("form >> nth=0 >> button")
+    await phone.check("input[name=account] >> nth=0")
+    await phone.click("form >> nth=0 >> button")
+    await phone.click("form >> nth=0 >> button")
+    await phone.wait_for_selector("h1:text-is('Done')")
+    await check(phone, axe)
+    assert (await tpp.poll(auth_req_id)).status_code == 200
+    await page.close()
+    await phone.close()
 
 
 async def test_the_answer_posts_itself_from_a_page_with_a_strict_policy(modelbank: Running, chromium: Browser, tpp: Tpp) -> None:

@@ -98,6 +98,25 @@ async def test_accounts_are_shared(way: str, foreign: ForeignClient, browser: Br
     assert done["accounts"] == 2
 
 
+async def test_a_payment_is_agreed_on_a_phone_while_the_client_asks(foreign: ForeignClient, browser: Browser, modelbank: Running):
+    began = await foreign.step({"decouple": payment() | {"words": "TILL 7"}})
+    done = asyncio.create_task(foreign.step({"collect": True}))
+    await asyncio.sleep(began["interval"] + 1)  # the foreign library asks by its own clock, and is told to wait
+    assert "TILL 7" in (await browser.open(f"/phone?consent={began['consent_id']}")).text
+    await browser.answer_on_phone(began["consent_id"])
+    paid = await done
+    assert paid["intent"] == began["consent_id"]
+    await modelbank.control("clock", {"advance_seconds": 10})
+    assert await modelbank.debits(paid["payment_id"]) == [-1234]
+
+
+async def test_a_customer_who_says_no_on_the_phone_is_told_to_the_client(foreign: ForeignClient, browser: Browser):
+    began = await foreign.step({"decouple": payment() | {"words": "TILL 7"}})
+    await browser.open(f"/phone?consent={began['consent_id']}")
+    await browser.submit({}, form=1)
+    assert "access_denied" in (await foreign.say({"collect": True}))["error"]
+
+
 @pytest.mark.parametrize("way", ["hybrid", "signed response"])
 async def test_a_customer_who_says_no_comes_back_with_that(way: str, foreign: ForeignClient, browser: Browser):
     began = await foreign.step({"begin": payment() | WAYS[way]})

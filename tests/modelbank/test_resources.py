@@ -127,9 +127,28 @@ async def test_a_consent_of_the_wrong_shape_is_refused(tpp: Tpp, expected: str, 
     assert "Path" in answer.json()["Errors"][0]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{", b'{"Data":{},"Data":{}}', b'{"Data":NaN}', b"\xff", b"[" * 5000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":"\\u0000"}',
+        b'{"\\u0000":1}',
+        b"",
+        b"[]",
+        b"null",
+        b"{",
+        b'{"Data":{},"Data":{}}',
+        b'{"Data":NaN}',
+        b"\xff",
+        b"[" * 5000,
+    ],
+)
 async def test_a_body_that_is_no_json_object_is_refused(tpp: Tpp, body: bytes) -> None:
     assert code(await tpp.post(CONSENTS, body, await tpp.client_token("payments"))) == "400 U010"
+
+
+async def test_an_id_that_cannot_be_kept_is_the_address_of_nothing(tpp: Tpp) -> None:
+    answer = await tpp.get(f"{CONSENTS}/%00", await tpp.client_token("payments"))
+    assert (answer.status_code, answer.content) == (404, b"")
 
 
 async def test_null_is_no_value(tpp: Tpp) -> None:

@@ -1,12 +1,13 @@
 // A third party by npm's openid-client: for each line that comes in it goes one step with the bank, and says what came of it.
 // The first line says who it is; then {"begin": …} makes a consent and tells where to send the customer, {"finish": …} takes what
-// the customer brings back, exchanges the code and uses the token.
+// the customer brings back, exchanges the code and uses the token. {"decouple": …} makes a consent and asks the customer from behind,
+// {"collect": …} asks until they have answered and uses the token.
 import { createHash, randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import https from "node:https";
 import { createInterface } from "node:readline";
 
-import { FlattenedSign, importPKCS8 } from "jose";
+import { FlattenedSign, SignJWT, importPKCS8 } from "jose";
 import * as client from "openid-client";
 
 const OB = "http://openbanking.org.uk/";
@@ -91,6 +92,25 @@ async function finish(visit, returned) {
   if (asked.manner === "jarm") back.search = new URLSearchParams(returned).toString();
   else back.hash = new URLSearchParams(returned).toString();
   const tokens = await client.authorizationCodeGrant(config, back, { expectedState: visit.state, expectedNonce: visit.nonce, pkceCodeVerifier: visit.verifier, idTokenExpected: true });
+  return use(visit, tokens);
+}
+
+async function decouple(asked) {
+  const config = await configure({ authentication: "private_key_jwt", ...asked });
+  const token = (await client.clientCredentialsGrant(config, { scope: asked.kind })).access_token;
+  const consent = await call(config, token, KINDS[asked.kind].consent, asked.consent);
+  const claims = { scope: `openid ${asked.kind}`, "openbanking-intent-id": consent.Data.ConsentId, binding_message: asked.words };
+  const request = await new SignJWT(claims).setProtectedHeader({ alg: "PS256", kid: me.kid }).setIssuer(me.client_id).setAudience(me.issuer)
+    .setIssuedAt().setNotBefore("0s").setExpirationTime("5m").setJti(randomUUID()).sign(signing);
+  const waiting = await client.initiateBackchannelAuthentication(config, { request });
+  return { config, asked, waiting, clientToken: token, consentId: consent.Data.ConsentId };
+}
+
+async function collect(visit) {
+  return use(visit, await client.pollBackchannelAuthenticationGrant(visit.config, visit.waiting));
+}
+
+async function use({ config, asked, ...visit }, tokens) {
   const claims = tokens.claims();
   const used = { consent_id: visit.consentId, intent: claims.openbanking_intent_id, acr: claims.acr, bound: createHash("sha256").update(visit.consentId).digest("hex").length };
   if (asked.kind === "payments") {
@@ -105,7 +125,9 @@ async function finish(visit, returned) {
 let visit;
 for (let step = await next(); step; step = await next()) {
   try {
-    if (step.begin) { visit = await begin(step.begin); console.log(JSON.stringify({ url: visit.url.href, consent_id: visit.consentId })); }
+    if (step.decouple) { visit = await decouple(step.decouple); console.log(JSON.stringify({ consent_id: visit.consentId, interval: visit.waiting.interval })); }
+    else if (step.collect) console.log(JSON.stringify(await collect(visit)));
+    else if (step.begin) { visit = await begin(step.begin); console.log(JSON.stringify({ url: visit.url.href, consent_id: visit.consentId })); }
     else console.log(JSON.stringify(await finish(visit, step.finish)));
   } catch (error) {
     console.log(JSON.stringify({ error: `${error.code ?? error.name}: ${error.error ?? ""} ${error.message} ${error.cause?.message ?? error.cause?.error ?? ""}` }));

@@ -1,4 +1,4 @@
-"""Verify JSON Web Tokens that a client signed: request objects and client assertions."""
+"""Verify JSON Web Tokens: request objects and client assertions that a client signed, and id_tokens that come back as hints."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import jwt
 
 from modelbank.jose.keys import ALGORITHMS, KeySet, UnknownKey
+from modelbank.web.texts import holds_nul
 
 MAX_TOKEN_CHARACTERS = 16_384
 LEEWAY_SECONDS = 10
@@ -17,7 +18,15 @@ class TokenRefused(Exception):
     """The token cannot be believed; the text says why, in words a client's developer can use."""
 
 
-def verify_token(token: str, keys: KeySet, *, issuer: str, audiences: Collection[str], required: Collection[str]) -> dict[str, Any]:
+def verify_token(
+    token: str,
+    keys: KeySet,
+    *,
+    issuer: str,
+    audiences: Collection[str],
+    required: Collection[str],
+    expired_too: bool = False,
+) -> dict[str, Any]:
     """Return the claims of a token. Raise TokenRefused on any doubt: signature, key id, algorithm, issuer, audience or time."""
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise TokenRefused("The token is too long.")
@@ -33,12 +42,14 @@ def verify_token(token: str, keys: KeySet, *, issuer: str, audiences: Collection
             audience=list(audiences),
             issuer=issuer,
             leeway=LEEWAY_SECONDS,
-            options={"require": [*required]},
+            options={"require": [*required], "verify_exp": not expired_too},
         )
     except UnknownKey as unknown:
         raise TokenRefused(str(unknown)) from unknown
     except jwt.InvalidTokenError as invalid:
         raise TokenRefused(f"The token is not valid: {invalid}") from invalid
+    if holds_nul(claims):
+        raise TokenRefused("No claim holds the character NUL.")
     _check_dates(claims)
     return claims
 

@@ -1,4 +1,4 @@
-"""Who is calling the token or push endpoint: tls_client_auth (RFC 8705) or private_key_jwt (RFC 7523), always over mutual TLS."""
+"""Who is calling, always over mutual TLS, proved by tls_client_auth (RFC 8705) or private_key_jwt (RFC 7523)."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _verified(assertion: str, bank: Bank, client: Client) -> dict[str, Any]:
             assertion,
             client.keys,
             issuer=client.id,
-            audiences=(bank.token_url, bank.push_url, bank.issuer),
+            audiences=(bank.token_url, bank.push_url, bank.backchannel_url, bank.issuer),
             required=("iss", "sub", "aud", "exp", "jti"),
         )
     except TokenRefused as refused:

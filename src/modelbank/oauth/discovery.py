@@ -6,6 +6,7 @@ from typing import Any
 
 from modelbank.banks import Bank
 from modelbank.jose.keys import ALGORITHMS
+from modelbank.oauth.backchannel import GRANT_TYPE
 from modelbank.oauth.requests import ACR_VALUES, JWT_MODES, PLAIN_MODES, RESOURCE_SCOPES, RESPONSE_TYPES
 
 
@@ -21,7 +22,7 @@ def discovery(bank: Bank) -> dict[str, Any]:
         "scopes_supported": ["openid", *RESOURCE_SCOPES],
         "response_types_supported": list(RESPONSE_TYPES),
         "response_modes_supported": [*PLAIN_MODES, *JWT_MODES],
-        "grant_types_supported": ["client_credentials", "authorization_code"],
+        "grant_types_supported": ["client_credentials", "authorization_code", GRANT_TYPE],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["PS256"],
         "request_object_signing_alg_values_supported": list(ALGORITHMS),
@@ -37,6 +38,10 @@ def discovery(bank: Bank) -> dict[str, Any]:
         "request_parameter_supported": True,
         "request_uri_parameter_supported": False,
         "require_signed_request_object": True,
+        "backchannel_authentication_endpoint": bank.backchannel_url,
+        "backchannel_token_delivery_modes_supported": ["poll"],
+        "backchannel_authentication_request_signing_alg_values_supported": list(ALGORITHMS),
+        "backchannel_user_code_parameter_supported": False,
     }
 
 

@@ -80,11 +80,12 @@ def _verified_claims(bank: Bank, client: Client, params: Mapping[str, str]) -> d
         )
     except TokenRefused as refused:
         raise RequestRefused("invalid_request_object", str(refused)) from refused
-    _check_lifetime(claims)
+    check_lifetime(claims)
     return claims
 
 
-def _check_lifetime(claims: Mapping[str, Any]) -> None:
+def check_lifetime(claims: Mapping[str, Any]) -> None:
+    """Refuse a request that is good for over an hour, or began over one ago (FAPI 1 Advanced §5.2.2, FAPI-CIBA §5.2.2)."""
     if not claims["nbf"] < claims["exp"] <= claims["nbf"] + _MAX_LIFETIME_SECONDS:
         raise RequestRefused("invalid_request_object", "exp must be at most 60 minutes after nbf.")
     if claims["nbf"] < time.time() - _MAX_LIFETIME_SECONDS - LEEWAY_SECONDS:
@@ -97,7 +98,7 @@ def _read_claims(client: Client, claims: Mapping[str, Any], params: Mapping[str,
         raise RequestRefused("invalid_request_object", "client_id must be the issuer.")
     if claims.get("prompt") == "none":
         raise RequestRefused("login_required", "The customer must always sign in.")
-    scope, resource_scope = _read_scope(client, _text(claims, "scope"))
+    scope, resource_scope = read_scope(client, _text(claims, "scope"))
     response_type, response_mode = _read_response(claims)
     return AuthorisationRequest(
         client=client,
@@ -130,7 +131,8 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _read_scope(client: Client, scope: str) -> tuple[str, str]:
+def read_scope(client: Client, scope: str) -> tuple[str, str]:
+    """Return a scope and the one resource in it. Raise RequestRefused (invalid_scope) for any other."""
     scopes = scope.split(" ")
     resources = [name for name in scopes if name in RESOURCE_SCOPES]
     if "openid" not in scopes or len(resources) != 1 or len(scopes) != 2:  # noqa: PLR2004  # openid and one resource

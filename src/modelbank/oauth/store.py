@@ -38,11 +38,18 @@ class Authorisation:
     error: str | None
     error_text: str | None
     authenticated_at: datetime | None
+    asked_by: bytes | None
     expired: bool
+
+    @property
+    def is_decoupled(self) -> bool:
+        """True on a customer's phone, from where nobody is sent back to the client."""
+        return self.asked_by is not None
 
 
 _AUTHORISATION = """id, bank, client_id, consent_id, redirect_uri, response_type, response_mode, state, nonce, acr, scope,
-    username, account_ids, wrong_logins, outcome, error, error_text, authenticated_at, expires_at <= app_now() AS expired"""
+    username, account_ids, wrong_logins, outcome, error, error_text, authenticated_at, asked_by,
+    expires_at <= app_now() AS expired"""
 
 
 async def use_assertion(tx: Tx, bank: str, client_id: str, jti_hash: bytes, expires_at: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""The token endpoint: client credentials, and codes exchanged once for a token bound to a certificate and a consent."""
+"""The token endpoint: for the client itself, and once for a code or a decoupled request. Tokens are bound to a certificate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from modelbank.config import Limits
 from modelbank.database import Pool
 from modelbank.jose.keys import half_hash
 from modelbank.levers import store as levers
-from modelbank.oauth import store
+from modelbank.oauth import backchannel, backchannel_store, store
+from modelbank.oauth.backchannel_store import Polled
 from modelbank.oauth.certificates import thumbprint
 from modelbank.oauth.clients import authenticate_client
 from modelbank.oauth.errors import NO_STORE, OAuthRefused
@@ -55,10 +56,14 @@ class TokenEndpoint:
                 return await self._grant_client(bank, client, form.get("scope", ""), certificate)
             case "authorization_code":
                 return await self._grant_customer(bank, client, form, certificate)
+            case backchannel.GRANT_TYPE:
+                return await self._grant_decoupled(bank, client, form.get("auth_req_id", ""), certificate)
             case None:
                 raise OAuthRefused("invalid_request", "grant_type is required.")
             case _:
-                raise OAuthRefused("unsupported_grant_type", "Use client_credentials or authorization_code.")
+                raise OAuthRefused(
+                    "unsupported_grant_type", f"Use client_credentials, authorization_code or {backchannel.GRANT_TYPE}."
+                )
 
     async def _grant_client(self, bank: Bank, client: Client, scope: str, certificate: str) -> dict[str, Any]:
         scopes = [name for name in scope.split() if name != "openid"]
@@ -85,6 +90,29 @@ class TokenEndpoint:
         id_token = bank.key.token({**id_claims(bank, client.id, redeemed, skew_seconds), "at_hash": half_hash(token)})
         return {**_bearer(token, seconds, redeemed.scope), "id_token": id_token}
 
+    async def _grant_decoupled(self, bank: Bank, client: Client, auth_req_id: str, certificate: str) -> dict[str, Any]:
+        token, seconds = secrets.token_urlsafe(32), self._limits.customer_token_seconds
+        async with self._pool.acquire() as connection, connection.transaction():
+            polled = await backchannel_store.poll(connection, bank.id, client.id, auth_req_id)
+            if polled is not None and polled.state == "granted":
+                grant = AccessToken(client.id, "customer", polled.scope, polled.consent_id, certificate)
+                await store.add_token(connection, bank.id, token, grant, seconds, polled.authorisation_id)
+        if polled is None or polled.state != "granted":
+            raise OAuthRefused(*_NOT_GRANTED["unknown" if polled is None else polled.state])
+        id_token = bank.key.token({**id_claims(bank, client.id, polled), "at_hash": half_hash(token)})
+        return {**_bearer(token, seconds, polled.scope), "id_token": id_token}
+
+
+# CIBA §11, by where the request stands.
+_NOT_GRANTED = {
+    "unknown": ("invalid_grant", "The auth_req_id is not valid."),
+    "used": ("invalid_grant", "The auth_req_id was used before."),
+    "waiting": ("authorization_pending", "The customer has not answered yet."),
+    "too soon": ("slow_down", f"Wait {backchannel_store.SLOWER_SECONDS} seconds longer between two questions."),
+    "expired": ("expired_token", "The customer did not answer in time."),
+    "refused": ("access_denied", "The customer said no, or could not be authorised."),
+}
+
 
 def _bearer(token: str, seconds: int, scope: str) -> dict[str, Any]:
     return {"access_token": token, "token_type": "Bearer", "expires_in": seconds, "scope": scope}
@@ -108,7 +136,7 @@ def _proves(verifier: str, challenge: str) -> bool:
     return hmac.compare_digest(computed, challenge.encode())
 
 
-def id_claims(bank: Bank, client_id: str, about: Redeemed | store.Authorisation, skew_seconds: int = 0) -> dict[str, Any]:
+def id_claims(bank: Bank, client_id: str, about: Redeemed | store.Authorisation | Polled, skew_seconds: int = 0) -> dict[str, Any]:
     """Return the claims that every id_token has. `sub` is the intent, as the UK profile allows: no customer is named."""
     issued_at = int(time.time()) + skew_seconds
     authenticated_at = about.authenticated_at
@@ -119,7 +147,7 @@ def id_claims(bank: Bank, client_id: str, about: Redeemed | store.Authorisation,
         "iat": issued_at,
         "exp": issued_at + ID_TOKEN_SECONDS,
         "auth_time": min(issued_at, int(authenticated_at.timestamp())) if authenticated_at else issued_at,
-        "nonce": about.nonce,
         "acr": about.acr,
         "openbanking_intent_id": about.consent_id,
+        **({} if about.nonce is None else {"nonce": about.nonce}),
     }

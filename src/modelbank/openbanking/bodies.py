@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from modelbank.openbanking.errors import Code, Refused
+from modelbank.web.texts import holds_nul
 
 _WHERE = re.compile(r" - at `\$?(?P<path>[^`]*)`$")
 _MEMBER = re.compile(r"(?:unknown|required) field `(?P<name>[^`]*)`")
@@ -25,6 +26,8 @@ def parse_json(body: bytes) -> dict[str, Any]:
         raise Refused(Code.FORMAT_INVALID, f"The body is not JSON: {str(wrong)[:200]}") from wrong
     if not isinstance(content, dict) or _depth(content) > _MAX_DEPTH:
         raise Refused(Code.FORMAT_INVALID, "The body must be a JSON object of reasonable depth.")
+    if holds_nul(content):
+        raise Refused(Code.FORMAT_INVALID, "No text holds the character NUL.")
     return content
 
 

@@ -11,6 +11,7 @@ from modelbank.database import Pool
 from modelbank.ledger import store as ledger
 from modelbank.ledger.customers import PASSWORD
 from modelbank.levers import store as levers
+from modelbank.psu.decoupled import Decoupled
 from modelbank.psu.rendering import STATIC, page
 from modelbank.psu.visits import Place, Visits
 from modelbank.psu.words import TESTERS
@@ -28,6 +29,7 @@ class Site:
         self._pool = pool
         self._control = Control(pool, banks)
         visits = Visits(config, pool)
+        decoupled = Decoupled(pool, visits)
         self._pages_port = config.pages_port
         steps = {"sign-in": visits.sign_in, "accounts": visits.accounts, "confirm": visits.confirm}
         self._routes = Routes(
@@ -39,6 +41,8 @@ class Site:
                 *((method, f"/{name}/{{visit}}", step) for name, step in steps.items() for method in ("GET", "POST")),
                 ("POST", "/cancel/{visit}", visits.cancel),
                 ("GET", "/return/{visit}", visits.go_back),
+                ("GET", "/decoupled/{consent}", decoupled.show),
+                ("GET", "/phone", decoupled.phone),
             ]
         )
 

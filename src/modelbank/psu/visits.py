@@ -16,14 +16,15 @@ import msgspec
 
 from modelbank.banks import Bank
 from modelbank.config import Config
-from modelbank.database import Pool
+from modelbank.database import Pool, Tx
 from modelbank.jose.keys import half_hash
 from modelbank.ledger import store as ledger
 from modelbank.ledger.customers import PASSWORD
 from modelbank.ledger.store import Account
 from modelbank.levers import store as levers
-from modelbank.oauth import returns
+from modelbank.oauth import backchannel_store, returns
 from modelbank.oauth import store as oauth_store
+from modelbank.oauth.backchannel_store import Wanted
 from modelbank.oauth.errors import RequestRefused
 from modelbank.oauth.pushed import PushEndpoint
 from modelbank.oauth.requests import RESOURCE_SCOPES, AuthorisationRequest, read_request, returning_request
@@ -78,6 +79,7 @@ class Visit:
     place: Place
     authorisation: Authorisation
     consent: Consent
+    wanted: Wanted | None = None  # on a phone
 
     @property
     def is_payment(self) -> bool:
@@ -122,8 +124,17 @@ class Visits:
         )
         if await self._is_headless(place.bank):
             return await self._agree_unasked(place, visit_id, browser)
-        cookie = f"{place.cookie}={browser}; Path=/; HttpOnly; SameSite=Lax"
-        return see_other(place.path("sign-in", visit_id)).with_headers(("set-cookie", cookie))
+        return _at_sign_in(place, visit_id, browser)
+
+    async def begin_on_phone(self, place: Place, consent_id: str) -> Response | None:
+        """Begin a visit for the decoupled request about a consent; None when there is none that waits."""
+        browser, visit_id = place.browser, secrets.token_urlsafe(16)
+        seconds = self._config.limits.session_seconds
+        if not await backchannel_store.begin_visit(self._pool, visit_id, place.bank.id, consent_id, browser, seconds):
+            return None
+        if await self._is_headless(place.bank):
+            return await self._agree_unasked(place, visit_id, browser)
+        return _at_sign_in(place, visit_id, browser)
 
     async def sign_in(self, place: Place) -> Response:
         """Ask who it is."""
@@ -166,7 +177,7 @@ class Visits:
             return see_other(place.path("accounts", visit.authorisation.id))
         if place.request.method == "GET":
             return self._page("confirm.html", visit, accounts=chosen)
-        await self._grant(visit.authorisation.id, visit.consent, visit.authorisation.username or "", chosen)
+        await self._grant(visit, chosen)
         return see_other(place.path("return", visit.authorisation.id))
 
     async def cancel(self, place: Place) -> Response:
@@ -184,6 +195,8 @@ class Visits:
             return visit
         if visit.authorisation.outcome is None:
             return self._at_next_step(visit)
+        if visit.authorisation.is_decoupled:
+            return self._page("done.html", visit, granted=visit.authorisation.outcome == "granted")
         quirks = await self._quirks(visit)
         if Quirk.SWALLOWED in quirks:
             return self._page("stopped.html", visit, title="You can close this page", text=_SWALLOWED, way_on=None)
@@ -233,8 +246,10 @@ class Visits:
         await self._agree_or_refuse(visit, owned)
         done = await self._load(place, visit_id, browser)
         assert done is not None  # noqa: S101  # as above
-        way = await self._way_back(place.bank, done.authorisation, await self._quirks(done))
         granted = done.authorisation.outcome == "granted"
+        if done.authorisation.is_decoupled:
+            return self._page("done.html", done, granted=granted)
+        way = await self._way_back(place.bank, done.authorisation, await self._quirks(done))
         return leave(way, bank=place.bank, prefix=place.prefix, granted=granted, **self._about(done))
 
     async def _agree_or_refuse(self, visit: Visit, owned: list[Account]) -> None:
@@ -244,7 +259,7 @@ class Visits:
             return
         enough = [account for account in usable if _is_enough(visit, account)] or usable
         chosen = enough[:1] if visit.takes_one else owned
-        await self._grant(visit.authorisation.id, visit.consent, visit.authorisation.username or "", chosen)
+        await self._grant(visit, chosen)
 
     # -- finding the visit ----------------------------------------------------------------------------------------
 
@@ -272,7 +287,9 @@ class Visits:
             return None
         [kind] = set(RESOURCE_SCOPES) & set(authorisation.scope.split())
         consent = await store.find_consent(self._pool, place.bank.id, kind, authorisation.consent_id)
-        return None if consent is None else Visit(place, authorisation, consent)
+        asked_by = authorisation.asked_by
+        wanted = None if asked_by is None else await backchannel_store.get_wanted(self._pool, asked_by)
+        return None if consent is None else Visit(place, authorisation, consent, wanted)
 
     # -- signing in -----------------------------------------------------------------------------------------------
 
@@ -281,6 +298,8 @@ class Visits:
         username = form.get("username", "").strip().lower()
         customer = await ledger.find_customer(self._pool, visit.place.bank.id, username)
         if customer is not None and hmac.compare_digest(form.get("password", "").encode(), PASSWORD.encode()):
+            if visit.wanted is not None and visit.wanted.username not in {None, username}:
+                return self._sign_in_page(visit, username, error="This request is for another customer. Sign in as that one.")
             await oauth_store.note_login(self._pool, visit.authorisation.id, username)
             if Quirk.SHORT_SESSION in await self._quirks(visit, username):
                 seconds = self._config.limits.short_session_seconds
@@ -307,19 +326,33 @@ class Visits:
 
     # -- deciding -------------------------------------------------------------------------------------------------
 
-    async def _grant(self, visit_id: str, consent: Consent, username: str, chosen: list[Account]) -> None:
-        """Grant, once. If the consent stopped waiting meanwhile (a second window), the visit ends as refused."""
+    async def _grant(self, visit: Visit, chosen: list[Account]) -> None:
+        """Grant, once. If the consent or the decoupled request stopped waiting meanwhile, the visit ends as refused."""
+        authorisation = visit.authorisation
         async with self._pool.acquire() as connection, connection.transaction():
-            if not await oauth_store.finish_authorisation(connection, visit_id, "granted", None, None):
+            if not await oauth_store.finish_authorisation(connection, authorisation.id, "granted", None, None):
+                return
+            if not await self._answer_client(connection, authorisation, "granted"):
+                await oauth_store.withdraw_grant(connection, authorisation.id, "The client no longer awaits an answer.")
                 return
             chosen_ids = [account.id for account in chosen]
-            if not await store.authorise_consent(connection, consent.id, username, chosen_ids):
-                await oauth_store.withdraw_grant(connection, visit_id, "U009: The consent no longer awaits the customer.")
+            if not await store.authorise_consent(connection, visit.consent.id, authorisation.username or "", chosen_ids):
+                await oauth_store.withdraw_grant(connection, authorisation.id, "U009: The consent no longer awaits the customer.")
+                if authorisation.asked_by is not None:
+                    await backchannel_store.withdraw_answer(connection, authorisation.asked_by)
+
+    async def _answer_client(self, tx: Tx, authorisation: Authorisation, outcome: str) -> bool:
+        """Record the answer for a client that asked from behind; False when it was answered before or came too late."""
+        if authorisation.asked_by is None:
+            return True
+        return await backchannel_store.finish_request(tx, authorisation.asked_by, authorisation.id, outcome)
 
     async def _refuse(self, visit: Visit, code: str) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             text = f"{code}: {REASONS[code]}"
-            if await oauth_store.finish_authorisation(connection, visit.authorisation.id, "refused", "access_denied", text):
+            if not await oauth_store.finish_authorisation(connection, visit.authorisation.id, "refused", "access_denied", text):
+                return
+            if await self._answer_client(connection, visit.authorisation, "refused"):
                 await store.reject_consent(connection, visit.consent.id, code, REASONS[code])
 
     async def _reason(self, visit: Visit) -> str:
@@ -366,7 +399,7 @@ class Visits:
             template,
             bank=visit.place.bank,
             prefix=visit.place.prefix,
-            form_targets=(returns.origin(visit.authorisation.redirect_uri),),
+            form_targets=() if visit.authorisation.is_decoupled else (returns.origin(visit.authorisation.redirect_uri),),
             visit_id=visit.authorisation.id,
             csrf=visit.place.csrf,
             **(self._about(visit) | content),
@@ -375,6 +408,7 @@ class Visits:
     def _about(self, visit: Visit) -> dict[str, Any]:
         client = visit.place.bank.clients[visit.authorisation.client_id].config.name
         about: dict[str, Any] = {"client": client, "kind": visit.consent.kind, "username": visit.authorisation.username}
+        about |= {"decoupled": visit.authorisation.is_decoupled, "binding_message": visit.wanted and visit.wanted.binding_message}
         match visit.consent.kind:
             case "payments":
                 return about | {"amount_minor": visit.consent.amount_minor, **_payee(visit.consent)}
@@ -382,6 +416,11 @@ class Visits:
                 return about | {"clusters": clusters(visit.consent.permissions), "until": visit.consent.expires_at}
         named = visit.consent.content["Data"]["DebtorAccount"]["Identification"]
         return about | {"named": named, "until": visit.consent.expires_at}
+
+
+def _at_sign_in(place: Place, visit_id: str, browser: str) -> Response:
+    cookie = f"{place.cookie}={browser}; Path=/; HttpOnly; SameSite=Lax"
+    return see_other(place.path("sign-in", visit_id)).with_headers(("set-cookie", cookie))
 
 
 def _payee(consent: Consent) -> dict[str, Any]:

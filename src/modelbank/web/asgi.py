@@ -68,6 +68,8 @@ class Request:
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
+    if "%00" in text:  # NUL, which cannot be kept
+        raise BadRequest("The parameters cannot be read.")
     try:
         return parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
     except ValueError:
@@ -141,7 +143,7 @@ class Routes:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]{1,128})", path))
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/\0]{1,128})", path))
 
 
 class Application:
