@@ -142,7 +142,7 @@ def _account_routes(ais: Accounts) -> list[tuple[str, str, Endpoint]]:
         "/party": ais.read_party,
         "/statements": ais.list_statements,
         "/accounts/{AccountId}/statements": ais.read_statements,
-        "/accounts/{AccountId}/statements/{StatementId}": ais.read_statements,
+        "/accounts/{AccountId}/statements/{StatementId}": ais.read_statement,
         "/accounts/{AccountId}/statements/{StatementId}/transactions": ais.read_statement_transactions,
         **{f"/{kind.path}": ais.read_standing(kind, of_one=False) for kind in KINDS.values()},
         **{
@@ -150,7 +150,9 @@ def _account_routes(ais: Accounts) -> list[tuple[str, str, Endpoint]]:
             for path, kind in KINDS.items()
         },
     }
+    file = Endpoint(ais.read_statement_file, "accounts", "customer", media_type="text/csv")
     return [
+        ("GET", f"{accounts.BASE}/accounts/{{AccountId}}/statements/{{StatementId}}/file", file),
         ("POST", consents, Endpoint(ais.create_consent, "accounts", "client", AccessConsentRequest)),
         ("GET", f"{consents}/{{ConsentId}}", Endpoint(ais.read_consent, "accounts", "client")),
         ("DELETE", f"{consents}/{{ConsentId}}", Endpoint(ais.delete_consent, "accounts", "client")),

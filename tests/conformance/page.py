@@ -15,6 +15,8 @@ _TITLES = {
     "4 signatures": "Message signatures",
     "5 payments": "Payments",
     "6 accounts": "Account information",
+    "7 decoupled": "The decoupled flow (CIBA)",
+    "8 funds": "Confirmation of funds",
 }
 _OPENING = """\
 # Conformance of the model bank
@@ -48,8 +50,30 @@ connector and the model bank: a payment that is credited, one that is rejected l
 request and no answer off the documents.
 
 `tests/conformance/test_against_schemathesis.py` lets [Schemathesis](https://schemathesis.readthedocs.io), as a third party that
-signs what it sends, try the bank's operations with examples and random data of the official documents: no server error, and no
-answer whose status, content type, headers or body is off the document.
+signs what it sends, try the bank's operations of all three official documents with examples and random data, and follow the
+consents that it makes: no server error, and no answer whose status, content type, headers or body is off the document.
+
+`tests/modelbank/test_openid_client.py` lets npm's [openid-client](https://github.com/panva/openid-client) pay and share by
+redirect, pushed request and signed response, and pay by the decoupled flow.
+
+## What the bank has, and what it leaves out
+
+| of the standard | kind | here |
+|---|---|---|
+| domestic payments: consent, funds confirmation, payment, refund account | mandatory | all |
+| details of a payment | conditional | all |
+| scheduled, recurring, international and file payments, standing orders | conditional | left out: 404 |
+| accounts: consent, accounts, balances, transactions | mandatory | all |
+| what else stands about accounts: parties, beneficiaries, products, statements … | conditional | all, of one account and of all |
+| a statement's file | optional | comma-separated values (`Accept: text/csv`); see below |
+| pages of a long list (`Links.Next`) | optional | left out: a list is one page of at most 1,000 |
+| confirmation of funds | mandatory for card issuers | all |
+| a consent that lasts is authorised again | mandatory | left out: a client makes a new consent |
+| decoupled flow | optional | poll, no ping; the intent alone names the customer, or `id_token_hint` |
+| event notifications, encrypted messages, dynamic registration | optional | left out; clients are registered by configuration |
+
+The official document draws a statement's file as a JSON object, the standard's text as unstructured data in the form that `Accept`
+names. The bank follows the text, so Schemathesis leaves that one operation out; our own tests do not.
 """
 
 

@@ -107,6 +107,22 @@ RULES = (
     Rule("Another client's consent", "403 AG01", _anothers_consent),
     Rule("An unknown consent", "400 U011", got(f"{ACCESS}/unknown", "accounts")),
     Rule("A deleted consent is gone, and so is its token", "204; then 400 U011; accounts 401 without a body", _deleted),
+    Rule(
+        "A statement's file needs ReadStatementsDetail",
+        "403 AG01",
+        _read("accounts/mulberry-101/statements/any/file", ["ReadAccountsBasic", "ReadStatementsBasic"]),
+    ),
+    Rule(
+        "The file of a statement that does not exist",
+        "400 U011",
+        _read("accounts/mulberry-101/statements/any/file", ["ReadAccountsBasic", "ReadStatementsDetail"]),
+    ),
+    Rule(
+        "Statements are filtered by times",
+        "400 U003",
+        _read("statements?fromStatementDateTime=soon", ["ReadAccountsBasic", "ReadStatementsDetail"]),
+    ),
+    Rule("A parameter comes once", "400 U002", _read("statements?page=1&page=2", ["ReadAccountsBasic", "ReadStatementsBasic"])),
     Rule("Card numbers are masked without ReadPAN", reason="the bank has no cards"),
     Rule(
         "At most four reads a day without the customer", reason="a duty of the client: it reads once, while the customer is there"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 from typing import Any
 
 import pytest
 
+from tests.modelbank.conftest import Running, agree_payment
 from tests.modelbank.foreign_client import Browser, Tpp
 from tests.modelbank.test_official_shapes import DOCUMENTS, check
 
@@ -103,5 +105,62 @@ async def test_statements_are_of_months_that_are_over_and_lead_to_their_transact
     assert closing(last) - closing(before) == pytest.approx(sum(signed(entry) for entry in booked))
     for path in ("", "/transactions"):
         assert (await tpp.get(f"aisp/accounts/{ACCOUNT}/statements/unknown{path}", token)).status_code == 400
+    early = last["StartDateTime"]
+    assert [one["StatementId"] for one in await look(tpp, f"/statements?fromStatementDateTime={early}", token, "/statements")] == [
+        last["StatementId"]
+    ]
+    older = await look(
+        tpp,
+        f"/accounts/{ACCOUNT}/statements?toStatementDateTime={early}",
+        token,
+        "/accounts/{AccountId}/statements",
+    )
+    assert older == statements[1:]
     blind = await share(tpp, browser, "ReadStatementsDetail")
     assert (await tpp.get(f"aisp{where}/transactions", blind)).status_code == 403
+
+
+async def test_a_statement_is_a_file_whose_lines_add_up(modelbank: Running, tpp: Tpp, browser: Browser) -> None:
+    agreed = await agree_payment(tpp, browser, "alex", "17.05")
+    assert (await tpp.post("pisp/domestic-payments", agreed.order, agreed.token)).status_code == 201
+    await modelbank.control("clock", {"advance_seconds": 32 * 86_400})
+    tpp.tokens.clear()
+    token = await share(tpp, browser, "ReadStatementsDetail")
+    newest, *_ = await look(tpp, f"/accounts/{ACCOUNT}/statements", token, "/accounts/{AccountId}/statements")
+    path = f"aisp/accounts/{ACCOUNT}/statements/{newest['StatementId']}/file"
+    answer = await tpp.get(path, token, accept="text/csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{newest["StatementId"]}.csv"'
+    lines = list(csv.DictReader(answer.text.splitlines()))
+    booked = sum(float(line["Amount"]) for line in lines if line["Amount"])
+    assert float(lines[0]["Balance"]) + booked == pytest.approx(float(lines[-1]["Balance"]))
+    assert float(lines[-1]["Balance"]) == closing(newest)
+    assert ("Wren Conveyancing E2E-1", "-17.05") in [(line["Description"], line["Amount"]) for line in lines]
+
+
+async def test_a_statement_file_needs_detail_and_an_accepted_form(tpp: Tpp, browser: Browser) -> None:
+    token = await share(tpp, browser, "ReadStatementsDetail")
+    newest, *_ = await look(tpp, "/statements", token)
+    path = f"aisp/accounts/{ACCOUNT}/statements/{newest['StatementId']}/file"
+    check(
+        "account-info", "/accounts/{AccountId}/statements/{StatementId}/file", await tpp.get(path, token, accept="application/pdf")
+    )
+    assert [(await tpp.get(path, token, accept=kind)).status_code for kind in ("text/*", "*/*", "application/json")] == [
+        200,
+        200,
+        406,
+    ]
+    assert (await tpp.get(path.replace(newest["StatementId"], "unknown"), token)).status_code == 400
+    basic = await share(tpp, browser, "ReadStatementsBasic")
+    assert (await tpp.get(path, basic)).status_code == 403
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "yesterday"])
+async def test_a_time_that_is_none_is_refused(moment: str, tpp: Tpp, browser: Browser) -> None:
+    token = await share(tpp, browser, "ReadStatementsDetail", "ReadTransactionsDetail", "ReadTransactionsCredits")
+    for path in (f"transactions?fromBookingDateTime={moment}", f"statements?fromStatementDateTime={moment}"):
+        answer = await tpp.get(f"aisp/{path}", token)
+        assert (answer.status_code, answer.json()["Errors"][0]["ErrorCode"]) == (400, "U003")
+    content = {"Data": {"Permissions": ["ReadAccountsBasic"], "ExpirationDateTime": moment.replace("%2B", "+")}, "Risk": {}}
+    answer = await tpp.post("aisp/account-access-consents", content, await tpp.client_token("accounts"))
+    assert answer.status_code == 400

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from modelbank.database import Pool
@@ -12,12 +12,12 @@ from modelbank.ledger import store as ledger
 from modelbank.ledger.store import Account, Customer
 from modelbank.oauth import store as oauth_store
 from modelbank.openbanking import store
-from modelbank.openbanking.answers import Answer, created, money, read, timestamp
-from modelbank.openbanking.consents import expiry_of, get_consent, state_of
+from modelbank.openbanking.answers import Answer, File, created, money, read, timestamp
+from modelbank.openbanking.consents import expiry_of, get_consent, in_utc, state_of
 from modelbank.openbanking.errors import Bare, Code, Refused, forbidden, not_found
 from modelbank.openbanking.guard import Act, Call
 from modelbank.openbanking.schemas import AccessConsentRequest
-from modelbank.openbanking.standing import Kind, statement_months, tell, tell_statements
+from modelbank.openbanking.standing import Kind, Month, statement_months, tell, tell_statements, write_statement
 from modelbank.openbanking.store import Consent
 from modelbank.quirks import Quirk
 
@@ -167,13 +167,25 @@ class Accounts:
     async def list_statements(self, call: Call) -> Answer:
         """List the statements of every account."""
         consent, accounts = await self._open(call, *_STATEMENTS)
-        return await tell_statements(self._pool, accounts, consent.permissions, await ledger.now(self._pool), _path_of(call))
+        return await self._statements(call, consent, accounts)
 
     async def read_statements(self, call: Call) -> Answer:
-        """List the statements of one account, or tell one of them."""
+        """List the statements of one account."""
         consent, accounts = await self._open(call, *_STATEMENTS)
-        only, now = call.request.values.get("StatementId"), await ledger.now(self._pool)
-        return await tell_statements(self._pool, [_one(accounts, call)], consent.permissions, now, _path_of(call), only)
+        return await self._statements(call, consent, [_one(accounts, call)])
+
+    async def read_statement(self, call: Call) -> Answer:
+        """Tell one statement."""
+        consent, accounts = await self._open(call, *_STATEMENTS)
+        account = _one(accounts, call)
+        month = await self._month(call, account)
+        return await tell_statements(self._pool, [(account, month)], consent.permissions, _path_of(call))
+
+    async def read_statement_file(self, call: Call) -> File:
+        """Return one statement as a document."""
+        _, accounts = await self._open(call, "ReadStatementsDetail")
+        account = _one(accounts, call)
+        return await write_statement(self._pool, account, await self._month(call, account))
 
     async def read_statement_transactions(self, call: Call) -> Answer:
         """List the transactions of one statement."""
@@ -181,13 +193,29 @@ class Accounts:
         account = _one(accounts, call)
         if not set(consent.permissions) & set(_TRANSACTIONS):
             raise forbidden("The customer did not agree to this.")
-        months = statement_months(account, await ledger.now(self._pool))
-        found = next((month for month in months if month.id_of(account) == call.request.values["StatementId"]), None)
-        if found is None:
-            raise not_found("StatementId")
+        found = await self._month(call, account)
         entries = await ledger.list_statement(self._pool, call.bank.id, [account.id], found.since, found.until)
         data = [_transaction(entry, consent) for entry in entries if _is_visible(entry, consent)]
         return read({"Data": {"Transaction": data}}, _path_of(call), TotalPages=1)
+
+    async def _statements(self, call: Call, consent: Consent, accounts: Sequence[Account]) -> Answer:
+        query, now = call.request.query(), await ledger.now(self._pool)
+        since, until = _read_time(query, "fromStatementDateTime"), _read_time(query, "toStatementDateTime")
+        chosen = [
+            (account, month)
+            for account in accounts
+            for month in statement_months(account, now)
+            if (since is None or month.since >= since) and (until is None or month.until <= until)
+        ]
+        path = _path_of(call) + (f"?{call.request.query_string}" if query else "")
+        return await tell_statements(self._pool, chosen, consent.permissions, path)
+
+    async def _month(self, call: Call, account: Account) -> Month:
+        """Return the month that a statement is of. Raise Refused when there is no such statement."""
+        for month in statement_months(account, await ledger.now(self._pool)):
+            if month.id_of(account) == call.request.values["StatementId"]:
+                return month
+        raise not_found("StatementId")
 
     async def _transactions(self, call: Call, consent: Consent, accounts: Sequence[Account], path: str) -> Answer:
         since, until = _window(consent, call.request.query())
@@ -276,7 +304,7 @@ def _read_time(values: dict[str, Any], name: str) -> datetime | None:
         moment = datetime.fromisoformat(values[name].replace(" ", "+"))
     except ValueError:
         raise Refused(Code.DATE_INVALID, "This is no date and time.", name) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return in_utc(moment, name)
 
 
 def _is_visible(entry: dict[str, Any], consent: Consent) -> bool:

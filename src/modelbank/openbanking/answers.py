@@ -27,6 +27,15 @@ class Answer:
     meta: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A successful answer that is no JSON: a document to keep."""
+
+    media_type: str
+    name: str
+    body: bytes
+
+
 def created(content: dict[str, Any], self_path: str) -> Answer:
     """Answer 201 with a resource."""
     return Answer(201, content, self_path, {})

@@ -40,7 +40,15 @@ def expiry_of(asked: datetime | UnsetType, now: datetime) -> datetime | None:
     """Return when a consent is to end, if it is. Raise Refused (U003) when that has passed; without a zone it is UTC."""
     if asked is UNSET:
         return None
-    moment = asked if asked.tzinfo else asked.replace(tzinfo=UTC)
+    moment = in_utc(asked, "Data.ExpirationDateTime")
     if moment <= now:
         raise Refused(Code.DATE_INVALID, "The expiry must lie ahead.", "Data.ExpirationDateTime")
     return moment
+
+
+def in_utc(moment: datetime, path: str) -> datetime:
+    """Return a time in UTC, which it is in already when it has no zone. Raise Refused (U003) for one before or after all years."""
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError:
+        raise Refused(Code.DATE_INVALID, "This is no date and time.", path) from None

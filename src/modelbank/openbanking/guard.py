@@ -20,7 +20,7 @@ from modelbank.levers.store import Agreed
 from modelbank.oauth import store as oauth_store
 from modelbank.oauth.certificates import thumbprint
 from modelbank.oauth.store import AccessToken
-from modelbank.openbanking.answers import Answer
+from modelbank.openbanking.answers import Answer, File
 from modelbank.openbanking.bodies import check_shape, parse_json
 from modelbank.openbanking.errors import Bare, Code, Refused, forbidden
 from modelbank.openbanking.signatures import sign_body, verify_body
@@ -31,7 +31,6 @@ JSON = "application/json; charset=utf-8"
 _INTERACTION = re.compile(r"[\x21-\x7e]{1,128}")
 _BEARER = re.compile(r"bearer ([A-Za-z0-9._~+/=-]{1,512})", re.IGNORECASE)
 _MAX_KEY = 40
-_JSON_RANGES = ("application/json", "application/*", "*/*")
 _SIGNATURE = "x-jws-signature"
 _WEB_PAGE = b"<!doctype html><html><head><title>Bad Request</title></head><body><h1>Bad Request</h1></body></html>"
 
@@ -62,7 +61,7 @@ class Call:
         return self.token.consent_id
 
 
-Act = Callable[[Call], Awaitable[Answer | None]]
+Act = Callable[[Call], Awaitable[Answer | File | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +73,7 @@ class Endpoint:
     kind: Literal["client", "customer"]
     shape: type[Any] | None = None
     idempotent: bool = False
+    media_type: str = "application/json"
 
     @property
     def is_signed(self) -> bool:
@@ -101,6 +101,8 @@ class Guard:
             return _shape(bank, endpoint, 400, _error(Refused(Code.FIELD_INVALID, str(wrong))))
         if answer is None:
             return Response(204)
+        if isinstance(answer, File):
+            return _document(answer)
         content = answer.content | {"Links": {"Self": bank.issuer + answer.self_path}, "Meta": answer.meta}
         skew_seconds = SKEW_SECONDS if Quirk.CLOCK_SKEW in call.quirks else 0
         response = _shape(bank, endpoint, answer.status, content, skew_seconds)
@@ -167,7 +169,8 @@ def interaction_id(request: Request) -> str:
 
 def _check_media(request: Request, endpoint: Endpoint) -> None:
     ranges = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
-    if not any(part in _JSON_RANGES for part in ranges):
+    accepted = {endpoint.media_type, f"{endpoint.media_type.partition('/')[0]}/*", "*/*"}
+    if accepted.isdisjoint(ranges):
         raise Bare(406)
     if endpoint.shape is None:
         return
@@ -190,6 +193,12 @@ def _error(refused: Refused) -> dict[str, Any]:
     if refused.path:
         error["Path"] = refused.path
     return {"Id": str(uuid.uuid4()), "Errors": [error]}
+
+
+def _document(file: File) -> Response:
+    disposition = f'attachment; filename="{file.name}"'
+    headers = (("content-type", f"{file.media_type}; charset=utf-8"), ("content-disposition", disposition))
+    return Response(200, file.body, (*headers, ("cache-control", "no-store")))
 
 
 def _shape(bank: Bank, endpoint: Endpoint, status: int, content: dict[str, Any], skew_seconds: int = 0) -> Response:

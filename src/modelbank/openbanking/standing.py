@@ -5,6 +5,8 @@ All of it is made up from the account itself and is the same at every look.
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,8 +15,7 @@ from typing import Any
 from modelbank.database import Pool
 from modelbank.ledger import store as ledger
 from modelbank.ledger.store import Account
-from modelbank.openbanking.answers import Answer, money, read, timestamp
-from modelbank.openbanking.errors import not_found
+from modelbank.openbanking.answers import Answer, File, money, read, timestamp
 
 MOST_STATEMENTS = 12
 _PAYEE = {"SchemeName": "UK.OBIE.SortCodeAccountNumber", "Identification": "20000055779911", "Name": "Wren Conveyancing"}
@@ -171,18 +172,10 @@ def statement_months(account: Account, now: datetime) -> list[Month]:
     return months
 
 
-async def tell_statements(
-    pool: Pool, accounts: Sequence[Account], permissions: Sequence[str], now: datetime, path: str, only: str | None = None
-) -> Answer:
-    """Return the statements of accounts, or only one of them. Raise Refused when there is no such one."""
-    data = [
-        await _statement(pool, account, month, in_detail="ReadStatementsDetail" in permissions)
-        for account in accounts
-        for month in statement_months(account, now)
-        if only is None or month.id_of(account) == only
-    ]
-    if only is not None and not data:
-        raise not_found("StatementId")
+async def tell_statements(pool: Pool, chosen: Sequence[tuple[Account, Month]], permissions: Sequence[str], path: str) -> Answer:
+    """Return the statements of these accounts and months."""
+    in_detail = "ReadStatementsDetail" in permissions
+    data = [await _statement(pool, account, month, in_detail=in_detail) for account, month in chosen]
     return read({"Data": {"Statement": data}}, path, TotalPages=1)
 
 
@@ -197,11 +190,36 @@ async def _statement(pool: Pool, account: Account, month: Month, *, in_detail: b
         "CreationDateTime": timestamp(month.until),
     }
     if in_detail:
-        later = await ledger.list_statement(pool, account.bank, [account.id], month.until, None)
-        closing = account.balance_minor - sum(entry["amount_minor"] for entry in later)
+        closing = await _closing_minor(pool, account, month)
         side = "Credit" if closing >= 0 else "Debit"
         about["StatementAmount"] = [{"CreditDebitIndicator": side, "Type": "UK.OBIE.ClosingBalance", "Amount": money(closing)}]
     return about
+
+
+async def _closing_minor(pool: Pool, account: Account, month: Month) -> int:
+    later = await ledger.list_statement(pool, account.bank, [account.id], month.until, None)
+    later_minor: int = sum(entry["amount_minor"] for entry in later)
+    return account.balance_minor - later_minor
+
+
+async def write_statement(pool: Pool, account: Account, month: Month) -> File:
+    """Return a statement as comma-separated values (RFC 4180): a line for each booking and the balance after it, oldest first."""
+    entries = await ledger.list_statement(pool, account.bank, [account.id], month.since, month.until)
+    balance_minor = await _closing_minor(pool, account, month) - sum(entry["amount_minor"] for entry in entries)
+    text = io.StringIO()
+    lines = csv.writer(text)
+    lines.writerow(("Date", "Description", "Amount", "Balance"))
+    lines.writerow((f"{month.since:%Y-%m-%d}", "Balance brought forward", "", _pounds(balance_minor)))
+    for entry in reversed(entries):
+        balance_minor += entry["amount_minor"]
+        booked_on = f"{entry['booked_at'].astimezone(UTC):%Y-%m-%d}"
+        lines.writerow((booked_on, entry["text"], _pounds(entry["amount_minor"]), _pounds(balance_minor)))
+    lines.writerow((f"{month.until:%Y-%m-%d}", "Closing balance", "", _pounds(balance_minor)))
+    return File("text/csv", f"{month.id_of(account)}.csv", text.getvalue().encode())
+
+
+def _pounds(amount_minor: int) -> str:
+    return f"{'-' if amount_minor < 0 else ''}{money(amount_minor)['Amount']}"
 
 
 def _creditor(in_detail: bool) -> dict[str, Any]:
