@@ -168,7 +168,7 @@ ENDINGS = {
     "a word of the bank's": ({"error": "login_required"}, "login_required"),
     "nonsense": ({"error": "<script>"}, "bank_error"),
     "empty error": ({"error": ""}, "bank_error"),
-    "only state": ({}, "cancelled"),
+    "only state": ({}, "unsaid"),
 }
 
 

@@ -150,6 +150,25 @@ async def test_a_code_that_would_die_while_a_busy_bank_is_waited_for_ends_the_at
 
 
 @pytest.mark.parametrize(
+    ("told", "failure"),
+    [
+        (ConsentReport("any", ConsentStatus.REJECTED, "CUST"), Failure.CANCELLED_AT_BANK),
+        (ConsentReport("any", ConsentStatus.REJECTED, "AM04"), Failure.INSUFFICIENT_FUNDS),
+        (ConsentReport("any", ConsentStatus.AWAITING), Failure.NOT_COMPLETED),
+        (BankUnavailable("down"), Failure.NOT_COMPLETED),
+    ],
+)
+async def test_a_bank_that_sends_the_customer_back_without_a_word_is_asked_why(till: Till, told: object, failure: Failure) -> None:
+    request_id, payment_id = await returned(till)
+    till.bank.next("accept_return", Declined("unsaid"))
+    till.bank.next("consent_report", told)
+    await till.work()
+    assert (await till.payment(payment_id)).failure_code == failure
+    assert await till.status(request_id) == "requested"
+    assert till.bank.payments == {}
+
+
+@pytest.mark.parametrize(
     ("code", "failure"),
     [
         ("cancelled", Failure.CANCELLED_AT_BANK),

@@ -300,7 +300,12 @@ async def test_an_unknown_state_is_nobodys(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("code", "failure"),
-    [("cancelled", "cancelled_at_bank"), ("invalid_return", "invalid_return"), ("login_refused", "refused_by_bank")],
+    [
+        ("cancelled", "cancelled_at_bank"),
+        ("invalid_return", "invalid_return"),
+        ("login_refused", "refused_by_bank"),
+        ("not_finished", "timed_out"),
+    ],
 )
 async def test_a_no_at_the_bank_declines_the_share_and_tells_the_firm(house: House, code: str, failure: str) -> None:
     request_id = await house.ask_for_account(house.ann)
@@ -570,23 +575,6 @@ async def test_a_bank_that_says_when_to_come_again_is_not_asked_sooner_nor_for_l
     await house.pass_time(5)
     await house.work()
     assert await house.status(request_id) == "completed"
-
-
-@pytest.mark.parametrize(
-    ("code", "failure"),
-    [
-        ("cancelled", Failure.CANCELLED_AT_BANK),
-        ("not_finished", Failure.TIMED_OUT),
-        ("bank_error", Failure.BANK_UNAVAILABLE),
-        ("something_of_the_bank", Failure.REFUSED_BY_BANK),
-    ],
-)
-async def test_what_was_declined_at_the_bank_ends_the_share_with_its_reason(house: House, code: str, failure: Failure) -> None:
-    begun = await house.begin_share(await house.ask_for_account(house.ann))
-    house.bank.next("accept_return", Declined(code))
-    await house.come_back()
-    await house.work()
-    assert (await house.find_share(begun.share_id)).failure_code == failure
 
 
 async def test_reading_is_given_up_after_some_tries(house: House) -> None:

@@ -61,6 +61,7 @@ def test_the_page_for_testers_lists_every_quirk_and_the_front_page_leads_there(m
     for pack in PACKS:
         for told in (pack.quirk, pack.username, f"£{pack.amount_minor // 100}.{pack.amount_minor % 100:02d}", pack.mirrors):
             assert told in text
+    assert "with <code>state</code> alone" in text
     assert 'href="/quirks"' in httpx.get(f"{address}/", headers=headers, trust_env=False).text
 
 

@@ -25,7 +25,7 @@ def sort_code(digits: str) -> str:
 
 def code(text: str) -> Markup:
     """Mark what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text)))  # noqa: S704  # escaped before it is marked
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704  # escaped before it is marked
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,9 @@ class Code:
 class Declined:
     """The customer or the bank said no at the bank's own pages, or the return proves nothing."""
 
-    code: str  # `cancelled`, `not_finished`, `insufficient_funds`, `over_limit`, `bank_error`, `invalid_return`, or the bank's own
+    # `cancelled`, `not_finished`, `insufficient_funds`, `over_limit`, `bank_error`, `invalid_return`, `unsaid` (the bank gave
+    # neither a code nor a reason), or the bank's own
+    code: str
     detail: str = ""
 
 

@@ -382,7 +382,7 @@ FAILURE_MESSAGES: dict[Failure, str] = {
     Failure.REJECTED_BY_BANK: "The customer's bank rejected the payment after it was sent.",
     Failure.BANK_UNAVAILABLE: "The customer's bank could not be reached.",
     Failure.TIMED_OUT: "The customer did not finish at their bank in time.",
-    Failure.NOT_COMPLETED: "The bank's approval could not be used, so nothing was sent.",
+    Failure.NOT_COMPLETED: "The bank gave no approval that could be used, so nothing was sent.",
     Failure.INVALID_RETURN: "What came back from the bank could not be verified, so nothing was sent.",
     Failure.CHOSE_ANOTHER_BANK: "The customer chose another bank.",
     Failure.NO_SUITABLE_ACCOUNT: "No account that can receive money was shared.",

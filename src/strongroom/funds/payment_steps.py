@@ -27,6 +27,7 @@ from strongroom.banking.port import (
 )
 from strongroom.banking.registry import Registry
 from strongroom.funds.customers import Customers
+from strongroom.funds.declines import why_declined
 from strongroom.funds.evidence import PaymentEvidence
 from strongroom.funds.model import Failure, Payer, Payment, ReviewReason, failure_for
 from strongroom.funds.names import find_third_party
@@ -47,12 +48,6 @@ _ASK_SAME_KEY_SECONDS = 23 * 3600  # after 24 h the same key may debit twice
 _GIVE_UP_SECONDS = 5 * 24 * 3600
 _HOUR_SECONDS, _DAY_SECONDS = 3600, 86_400
 _UNUSED = frozenset({ConsentStatus.AUTHORISED, ConsentStatus.REJECTED})
-_DECLINED_AS = {
-    "cancelled": Failure.CANCELLED_AT_BANK,
-    "invalid_return": Failure.INVALID_RETURN,
-    "bank_error": Failure.BANK_UNAVAILABLE,
-    "not_finished": Failure.TIMED_OUT,
-}
 
 
 class PaymentSteps:
@@ -166,7 +161,7 @@ class PaymentSteps:
         try:
             outcome = await bank.accept_return(memory, fields)
             if isinstance(outcome, Declined):
-                failure = _DECLINED_AS.get(outcome.code) or failure_for(outcome.code, Failure.REFUSED_BY_BANK)
+                failure = await why_declined(bank, memory, outcome)
                 await self._end(payment, PaymentEvent.AUTHORISATION_DECLINED, failure)
                 return
             await self._record_grant(payment, await self._exchange(payment, memory, outcome))

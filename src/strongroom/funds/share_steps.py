@@ -18,6 +18,7 @@ from strongroom.banking.port import (
     wait_seconds,
 )
 from strongroom.banking.registry import Registry
+from strongroom.funds.declines import why_declined
 from strongroom.funds.errors import RequestFrozen
 from strongroom.funds.model import AccountChoice, Failure, Share, SharedDetails
 from strongroom.funds.share_moves import ShareMoves
@@ -36,12 +37,6 @@ _READ_TRIES = 6
 _MOST_WAIT_SECONDS = 60  # the customer is waiting: a bank that wants more is asked in vain, and the share ends
 _MAX_CHOICES = 50
 _CLOSE_GIVE_UP_SECONDS = 7 * 24 * 3600  # the consent itself ended long ago
-_DECLINED_AS = {
-    "cancelled": Failure.CANCELLED_AT_BANK,
-    "invalid_return": Failure.INVALID_RETURN,
-    "bank_error": Failure.BANK_UNAVAILABLE,
-    "not_finished": Failure.TIMED_OUT,
-}
 _FAULTS = (BankUnavailable, BankSilent, BankRefused)
 
 
@@ -155,7 +150,7 @@ class ShareSteps:
         try:
             outcome = await bank.accept_return(memory, held.fields)
             if isinstance(outcome, Declined):
-                raise _Over(ShareEvent.AUTHORISATION_DECLINED, _DECLINED_AS.get(outcome.code, Failure.REFUSED_BY_BANK))
+                raise _Over(ShareEvent.AUTHORISATION_DECLINED, await why_declined(bank, memory, outcome))
             return HeldGrant(await bank.exchange(memory, outcome), held.customer)
         except (BankSilent, BankRefused) as fault:
             raise _Over(ShareEvent.READ_FAILED, Failure.NOT_COMPLETED) from fault

@@ -241,7 +241,7 @@ class AuthorisationServer:
         if "error" in fields:
             return declined(fields["error"], fields.get("error_description", ""))
         if "code" not in fields:
-            return Declined("cancelled", "The bank sent the customer back without saying why")
+            return Declined("unsaid", "The bank sent the customer back without saying why")
         if attempt.manner.is_signed and not is_signed:
             raise Untrusted("the answer is not signed as it was asked to be")
         if attempt.manner.has_id_token:
