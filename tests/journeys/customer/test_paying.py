@@ -161,7 +161,7 @@ async def test_a_payment_that_comes_back_in_another_browser_goes_on_and_tells_no
 async def test_a_bank_that_never_sends_the_customer_back_leaves_no_debit_and_a_way_on(
     page: Page, firm: Firm, harbour: str, axe: Axe
 ) -> None:
-    await firm.set_bank(harbour, callback="never")
+    await firm.set_bank(harbour, quirks=["swallowed"])
     person = await firm.person()
     request_id = await firm.ask_to_pay(person)
     await steps.come_from_app(page, firm, person)
@@ -176,18 +176,6 @@ async def test_a_bank_that_never_sends_the_customer_back_leaves_no_debit_and_a_w
     await page.get_by_role("button", name="Choose another bank").click()
     await steps.see(page, "Choose your bank")
     assert await firm.debits(harbour, payment_id) == []
-
-
-async def test_a_bank_that_sends_the_customer_back_twice_is_paid_once(page: Page, firm: Firm, harbour: str) -> None:
-    await firm.set_bank(harbour, callback="twice")
-    person = await firm.person()
-    request_id = await firm.ask_to_pay(person)
-    await steps.come_from_app(page, firm, person)
-    payment_id = await steps.agree_to_pay(page, firm, request_id, harbour)
-    await steps.go_to_bank(page)
-    await steps.approve_at_bank(page)
-    await firm.wait_for(f"creditRequests/{request_id}", "received")
-    assert await firm.debits(harbour, payment_id) == [PENCE]
 
 
 async def test_a_bank_out_of_reach_is_greyed_with_the_reason_until_it_answers_again(
