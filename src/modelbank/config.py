@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from modelbank.quirks import SHORT_SESSION_SECONDS, Quirk
+from modelbank.quirks import DOWN_SECONDS, SHORT_SESSION_SECONDS, SLOW_SECONDS, Quirk
 
 
 class Tls(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,8 +68,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     idempotency_seconds: int = 86_400
     backchannel_seconds: int = 300  # how long a decoupled request awaits the customer
     poll_seconds: int = 5  # how long a client must wait before it asks again what became of one
-    slow_seconds: float = 8.0
-    down_seconds: float = 10.0
+    slow_seconds: float = SLOW_SECONDS
+    down_seconds: float = DOWN_SECONDS
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

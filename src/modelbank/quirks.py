@@ -43,7 +43,9 @@ class Pack:
     mirrors: str
 
 
-# Seconds and amounts that the texts below name.
+# What the texts below name. The seconds of a session, of slowness and of being down may be configured otherwise.
+SLOW_SECONDS = 8
+DOWN_SECONDS = 10
 SHORT_SESSION_SECONDS = 300
 EARLY_SECONDS = 6
 DISTURBED_ANSWERS = 2
@@ -88,17 +90,17 @@ PACKS = (
     ),
     Pack(
         Quirk.TOO_MANY, "busy", "Bella Usman", 700_08,
-        "Once agreed, the next request about it gets 429 with `Retry-After: 6`; whoever comes earlier waits anew.",
+        f"Once agreed, the next request about it gets 429 with `Retry-After: {EARLY_SECONDS}`; whoever comes earlier waits anew.",
         "Read/Write API v4.0, HTTP status codes: 429 with Retry-After",
     ),
     Pack(
         Quirk.DOWN, "down", "Dana Downes", 700_09,
-        "Once agreed, the API answers 503 about it for 10 seconds, with Retry-After.",
+        f"Once agreed, the API answers 503 about it for {DOWN_SECONDS} seconds, with Retry-After.",
         "Read/Write API v4.0, HTTP status codes: 503 with Retry-After",
     ),
     Pack(
         Quirk.SLOW, "slow", "Sidney Lowe", 700_10,
-        "Once agreed, every answer of the API about it takes 8 seconds.",
+        f"Once agreed, every answer of the API about it takes {SLOW_SECONDS} seconds.",
         "Read/Write API v4.0 sets no time for an answer",
     ),
     Pack(
@@ -108,7 +110,7 @@ PACKS = (
     ),
     Pack(
         Quirk.CLOCK_SKEW, "ahead", "Ahmed Headley", 700_12,
-        "The bank's clock is 25 seconds ahead in all that it signs: id_token, message signatures.",
+        f"The bank's clock is {SKEW_SECONDS} seconds ahead in all that it signs: id_token, message signatures.",
         "FAPI 2.0 Security Profile: what is some seconds ahead is accepted, more than 60 is refused",
     ),
     Pack(
@@ -118,7 +120,7 @@ PACKS = (
     ),
     Pack(
         Quirk.OVER_LIMIT, "limited", "Lionel Mitford", 700_14,
-        "The customer may agree to any amount, but a payment of more than £250.00 is rejected with AM14.",
+        f"The customer may agree to any amount, but a payment of more than £{LIMIT_MINOR // 100} is rejected with AM14.",
         "Banks' own limits per payment and day; ISO 20022 reason AM14, amount exceeds agreed limit",
     ),
     Pack(
