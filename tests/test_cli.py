@@ -1,5 +1,7 @@
 import asyncio
+import getpass
 import io
+import json
 import os
 import re
 import sys
@@ -220,6 +222,42 @@ async def pin_and_unpin(strongroom: Command, issuer: str, folder: Path) -> None:
     assert f"hub_certificate_hashes = {(second.hash,)!r}" in (await strongroom("issuers", "show", issuer))[1]
     assert (await strongroom("issuers", "unpin", issuer, str(first.certificate_file), "--as", "hub"))[0] == REFUSED
     assert (await strongroom("issuers", "pin", issuer, str(first.key_file), "--as", "remote-signer"))[0] == REFUSED
+
+
+async def test_messages_are_shown_as_a_funnel_and_a_pause_is_seen_and_lifted(strongroom: Command, owner: asyncpg.Connection):
+    await strongroom("keys", "init")
+    assert "(none)" in (await strongroom("messages", "funnel"))[1]
+    await owner.execute(
+        """INSERT INTO messages (tenant_id, id, purpose, urgent, key_hash, recipient_hash, no_log, valid_until, country, gateway,
+                                 sent_at, delivered_at, used_at)
+           SELECT 'frm-1', 'msg-' || n, 'login_code', true, n::text::bytea, 'x', true, app_now(), 'GB', 'twilio', app_now(),
+                  CASE WHEN n < 4 THEN app_now() END, CASE WHEN n = 1 THEN app_now() END FROM generate_series(1, 4) n;
+           INSERT INTO message_refusals VALUES (date_trunc('hour', app_now()), 'prefix', 'login_code', 'GB', 7);
+           INSERT INTO message_pauses
+           VALUES ('mps-1', 'prefix', 'GB', 'hash', true, 20, 1, app_now(), app_now() + interval '1 hour')"""
+    )
+    shown = (await strongroom("messages", "funnel"))[1].splitlines()
+    assert [line.split() for line in shown[2:]] == [
+        ["login_code", "GB", "-", "7", "0", "0", "0", "-", "prefix", "7"],
+        ["login_code", "GB", "twilio", "4", "4", "3", "1", "25%", "-"],
+    ]
+    told = json.loads((await strongroom("messages", "funnel", "--hours", "2", "--json"))[1])
+    assert told["steps"][1] == {
+        "purpose": "login_code", "country": "GB", "gateway": "twilio", "asked": 4, "sent": 4, "delivered": 3, "used": 1,
+        "refused": {},
+    }  # fmt: skip
+    long_ago = await strongroom("messages", "funnel", "--since", "2020-01-01T00:00:00", "--hours", "24", "--json")
+    assert json.loads(long_ago[1]) == {
+        "since": "2020-01-01T00:00:00+00:00", "until": "2020-01-02T00:00:00+00:00", "steps": []
+    }  # fmt: skip
+    assert (await strongroom("messages", "funnel", "--hours", "0"))[0] == REFUSED
+    assert "block of numbers" in (await strongroom("messages", "paused"))[1]
+    [pause] = json.loads((await strongroom("messages", "paused", "--json"))[1])["pauses"]
+    assert (pause["id"], pause["country"], pause["stops"], pause["users"]) == ("mps-1", "GB", True, 1)
+    assert "mps-1 is lifted" in (await strongroom("messages", "lift", "mps-1"))[1]
+    assert (await strongroom("messages", "lift", "mps-1"))[0] == REFUSED
+    assert "(none)" in (await strongroom("messages", "paused"))[1]
+    assert await owner.fetchval("SELECT lifted_by FROM message_pauses") == f"operator:{getpass.getuser()}"
 
 
 async def test_issuers_and_merchants_have_clients_and_signing_keys_rotate(strongroom: Command, tmp_path: Path):

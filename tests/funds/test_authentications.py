@@ -59,6 +59,17 @@ async def test_a_right_code_opens_a_session_over_the_customers_record_and_tells_
     assert await till.told() == ["customer.opened"]
 
 
+async def test_the_message_whose_code_was_entered_is_noted_as_used(till: Till) -> None:
+    await begin(till)
+    older = await newest_code(till)
+    await begin(till)
+    assert isinstance(await till.logins.enter(BROWSER, older), Wrong)
+    assert await till.owner.fetchval("SELECT count(used_at) FROM messages") == 0
+    await till.logins.enter(BROWSER, await newest_code(till))
+    rows = await till.owner.fetch("SELECT used_at IS NOT NULL FROM messages WHERE purpose = 'login_code' ORDER BY created_at")
+    assert rows == [(False,), (True,)]
+
+
 async def test_one_right_code_by_two_hundred_at_once_opens_one_session(till: Till) -> None:
     await begin(till)
     code = await newest_code(till)

@@ -368,6 +368,14 @@ async def test_a_return_in_another_browser_reads_nothing_until_the_fresh_code_wa
     assert await house.status(request_id) == "completed"
 
 
+async def test_where_no_more_messages_may_be_sent_the_newest_code_counts_on(house: House) -> None:
+    _, share_id = await _elsewhere(house)
+    sent = [await house.proofs.send_code(house.firm_id, share_id, ELSEWHERE, "192.0.2.7") for _ in range(7)]
+    assert sent == [True] * 5 + [False] * 2
+    assert await house.proofs.enter(house.firm_id, share_id, ELSEWHERE, await _code(house)) == Proven(house.ann)
+    assert await house.owner.fetchval("SELECT count(used_at) FROM messages") == 1
+
+
 async def test_the_bank_code_is_exchanged_at_once_so_that_a_slow_reader_of_messages_succeeds(house: House) -> None:
     request_id, share_id = await _elsewhere(house)
     await house.work()

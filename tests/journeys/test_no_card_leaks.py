@@ -48,6 +48,7 @@ class Day:
         number = len(self.cards)
         pan = self.canaries.add(f"card {number}", luhn(f"506181{random.randrange(10**11):011d}"))
         phone = self.canaries.add(f"phone {number}", f"23480{random.randrange(10**8):08d}")
+        self.canaries.add(f"phone {number} without its end", phone[:-4])
         person = {
             "CardPan": pan, "PrimaryMobileNumber": phone, "SecondaryMobileNumber": phone,
             "AccountNumber": self.canaries.add(f"account {number}", f"{random.randrange(10**9, 10**10)}"),

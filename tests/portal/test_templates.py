@@ -289,6 +289,13 @@ def test_the_page_that_asks_for_a_code_says_nothing_of_the_number_or_the_person(
     assert not fields & {"phone", "digits", "name", "email"}
 
 
+def test_where_no_code_can_be_sent_the_page_says_what_to_do(gallery: Gallery) -> None:
+    said = words(gallery, "code-unsent")
+    assert "If you got one before, it works until its time is over" in said
+    assert "Wait a few minutes and ask again, or call the firm" in said
+    assert "Send another code" in said
+
+
 # Formats
 
 

@@ -67,12 +67,12 @@ class Shop:
 
 
 @contextlib.asynccontextmanager
-async def open_shop(database: Any, pki: Pki, folder: Path) -> AsyncIterator[Shop]:
-    """Open the application with two merchants and one remote issuer."""
+async def open_shop(database: Any, pki: Pki, folder: Path, **chosen: str) -> AsyncIterator[Shop]:
+    """Open the application, with settings of the test's own, two merchants and one remote issuer."""
     service = await open_issuer(pki)
     issuing = {f"issuing_{name}": str(pki.folder / file) for name, file in HUB_FILES.items()}
     async with contextlib.AsyncExitStack() as stack:
-        house, edge = await stack.enter_async_context(open_app(database, folder, issuing_hosts=service.host, **issuing))
+        house, edge = await stack.enter_async_context(open_app(database, folder, issuing_hosts=service.host, **issuing, **chosen))
         settings = IssuerSettings(hosting=Hosting.REMOTE, remote_url=service.url)
         issuer = await house.issuers.create(ACTOR, "Bank of Lagos", 8, ["506181"], settings)
         merchants = [await house.merchants.create(ACTOR, name) for name in ("Switch", "Other")]

@@ -20,6 +20,7 @@ from strongroom.funds import schemas as funds
 from strongroom.funds.api import cases, logins, requests
 from strongroom.funds.states import AccountRequestState, AuthenticationState, CaseState, RequestState
 from strongroom.kit.errors import TooMany, Unavailable
+from strongroom.notify.errors import CountryNotServed, TooManyMessages
 from strongroom.webhooks import api as webhooks
 from strongroom.webhooks import schemas as hooks
 from strongroom.webhooks.errors import EndpointDisabled, TakesTwoPeople, TooManyEndpoints
@@ -111,7 +112,7 @@ CREDIT_REQUESTS: Final = (
     ),
     Operation(
         requests.resend_credit_request, Tag.CREDIT_REQUESTS, funds.CreditRequestOut, ex.CREDIT_REQUEST_OUT,
-        refuses=(funds_errors.RequestEnded,),
+        refuses=(funds_errors.RequestEnded, TooManyMessages, CountryNotServed),
     ),
     Operation(
         requests.cancel_credit_request, Tag.CREDIT_REQUESTS, funds.CreditRequestOut, ex.CANCELLED,
@@ -132,7 +133,7 @@ ACCOUNT_REQUESTS: Final = (
     Operation(requests.get_account_request, Tag.ACCOUNT_REQUESTS, funds.AccountRequestOut, ex.SHARED),
     Operation(
         requests.resend_account_request, Tag.ACCOUNT_REQUESTS, funds.AccountRequestOut, ex.ACCOUNT_REQUEST_OUT,
-        refuses=(funds_errors.RequestEnded,),
+        refuses=(funds_errors.RequestEnded, TooManyMessages, CountryNotServed),
     ),
     Operation(
         requests.cancel_account_request, Tag.ACCOUNT_REQUESTS, funds.AccountRequestOut,

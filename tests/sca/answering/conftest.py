@@ -35,14 +35,21 @@ class Desk:
 
     def __init__(self, db: Database, owner: asyncpg.Connection) -> None:
         self.db, self.owner, self.vault = db, owner, Vault(random_keys())
-        self.issuers, messages, texts = Issuers(db), Messages(db, self.vault), Texts()
+        self.issuers, self.texts = Issuers(db), Texts()
+        messages, texts = Messages(db, self.vault), self.texts
         self.cardholders = Cardholders(db, self.vault, self.issuers, messages, texts)
         self.tokens = OtpTokens(db, self.vault, self.cardholders)
-        verification, challenges = Verification(db, self.vault, self.cardholders), Challenges(db, self.vault)
-        self.questions = Questions(db, self.vault, self.cardholders, verification, challenges, messages, texts)
+        self.verification, self.challenges = Verification(db, self.vault, self.cardholders), Challenges(db, self.vault)
+        self.answer_within(messages)
         self.issuer: Issuer
         self.hub: Hub
         self.holder = ""
+
+    def answer_within(self, messages: Messages) -> None:
+        """Let the questions be answered with other limits on messages."""
+        self.questions = Questions(
+            self.db, self.vault, self.cardholders, self.verification, self.challenges, messages, self.texts
+        )  # fmt: skip
 
     async def open(self, **settings: Any) -> None:
         self.issuer = await self.issuers.create(ACTOR, "Bank of Lagos", 8, ["506181"], IssuerSettings(**settings))
@@ -53,8 +60,8 @@ class Desk:
         self.issuer = await self.issuers.change(ACTOR, self.issuer.id, changes)
         self.hub = Hub(self.issuer, b"h" * 32)
 
-    async def enrol(self, pan: str, *, approved: bool = True, account: str | None = None) -> str:
-        enrolment = Enrolment(Secret(pan), PHONE, {}, approved, Secret(account) if account else None)
+    async def enrol(self, pan: str, *, approved: bool = True, account: str | None = None, phone: str = PHONE) -> str:
+        enrolment = Enrolment(Secret(pan), phone, {}, approved, Secret(account) if account else None)
         enrolled = await self.cardholders.enrol(self.issuer.id, ACTOR, enrolment)
         assert isinstance(enrolled, Enrolled)
         return enrolled.cardholder_id
