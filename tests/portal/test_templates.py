@@ -294,6 +294,7 @@ def test_where_no_code_can_be_sent_the_page_says_what_to_do(gallery: Gallery) ->
     assert "If you got one before, it works until its time is over" in said
     assert "Wait a few minutes and ask again, or call the firm" in said
     assert "Send another code" in said
+    assert "we have sent" not in said
 
 
 # Formats
