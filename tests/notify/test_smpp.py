@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from strongroom.kit.db import DatabaseDown
-from strongroom.notify.gateways.smpp import SmppConfig, SmppGateway
+from strongroom.notify.gateways.smpp import Patience, SmppConfig, SmppGateway
 from strongroom.notify.messages import Receipts
 from strongroom.notify.model import Purpose
 from strongroom.notify.port import Outgoing, Receipt, Refused, Report, Silent, Unavailable
@@ -57,9 +57,9 @@ class Bind:
 
 
 @contextlib.asynccontextmanager
-async def bound(centre: MessageCentre, **more: Any) -> AsyncIterator[Bind]:
+async def bound(centre: MessageCentre, patience: Patience | None = None, **more: Any) -> AsyncIterator[Bind]:
     wanted = {"system_id": "strongroom", "password": "secret12", "messages_per_second": 1000} | more
-    bind = Bind(SmppGateway(SmppConfig(name="smpp", host="127.0.0.1", port=centre.port, **wanted)))
+    bind = Bind(SmppGateway(SmppConfig(name="smpp", host="127.0.0.1", port=centre.port, **wanted), patience))
     line = asyncio.ensure_future(bind.gateway.run(bind.take))
     try:
         yield bind
@@ -222,7 +222,7 @@ async def test_a_centre_that_answers_a_bind_with_nonsense_is_asked_again_and_end
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     config = SmppConfig(name="smpp", host="127.0.0.1", port=port, system_id="strongroom", password="secret12")
-    bind = Bind(SmppGateway(config, first_pause_seconds=0.01))
+    bind = Bind(SmppGateway(config, Patience(first_pause=0.01)))
     line = asyncio.ensure_future(bind.gateway.run(bind.take))
     try:
         async with asyncio.timeout(60):
@@ -233,6 +233,30 @@ async def test_a_centre_that_answers_a_bind_with_nonsense_is_asked_again_and_end
         line.cancel()
         await asyncio.gather(line, return_exceptions=True)
         server.close()
+
+
+async def test_a_line_ends_when_it_is_told_to_even_as_an_answer_comes_in() -> None:
+    lines: list[asyncio.Future[None]] = []
+    steps = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readexactly(16)
+            writer.write(pdu(BIND_TRANSCEIVER_RESP, b"", status=14))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            lines[-1].cancel()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    config = SmppConfig(name="smpp", host="127.0.0.1", port=port, system_id="strongroom", password="secret12")
+    bind = Bind(SmppGateway(config))
+    for steps in range(12):  # read by the centre above
+        lines.append(asyncio.ensure_future(bind.gateway.run(bind.take)))
+        done, _ = await asyncio.wait([lines[-1]], timeout=10)
+        assert done, f"{steps} steps after the answer"
+    server.close()
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,7 @@ class Installation:
         servers = fill(
             block("install.md", "nginx", "proxy_pass"),
             ("/run/strongroom/", f"{self.folder}/"),
+            ("/var/log/nginx/", f"{self.folder}/"),
             ("listen 443 ssl", f"listen 127.0.0.1:{self.port} ssl"),
             ("listen 127.0.0.1:9080", f"listen 127.0.0.1:{self.monitoring_port}"),
             ("/etc/ssl/pay.example.com.pem", str(holder.certificate_file)),

@@ -91,6 +91,17 @@ def test_who_fails_is_counted_by_the_address_that_nginx_sees(installation: Insta
     assert answers == {401, 429}, "a pair of client and address has a limit, whatever addresses the caller makes up"
 
 
+def test_a_report_by_address_is_taken_and_its_secret_is_in_no_log(installation: Installation):
+    report = "/sms/reports/kannel?secret=a-random-secret-of-ours&id=msg-0000000000000&status=1"
+    with installation.client() as caller:
+        assert caller.get(report).status_code == 200
+        assert caller.get(report.replace("random", "guessed")).status_code == 403
+        assert caller.get("/sms/reporting").status_code == 404
+    logged = "".join(file.read_text(errors="replace") for file in installation.folder.glob("*.log"))
+    assert "/sms/reporting" in logged, "and nginx does keep a log"
+    assert "secret-of-ours" not in logged
+
+
 def test_a_body_beyond_the_limit_is_refused_before_it_reaches_the_product(installation: Installation):
     with installation.client() as caller:
         assert caller.post("/token", content=b"x" * (BODY_LIMIT + 1)).status_code == 413

@@ -198,7 +198,8 @@ RETENTION = {
     "message_replays": "a minute after the message's own time, which is five minutes at most",
     "message_sequences": "ten minutes after they were terminated or their time was over, which is a day at most",
     "message_texts": "until the firm changes it",
-    "messages": "recipient and text 7 days, a code's text until its gateway has taken it for good; the row 400 days",
+    "messages": "recipient and text 7 days, a code's text until it is sent or the gateway that queues it says what became of it; "
+    "the row 400 days",
     "otp_tokens": _KEPT,
     "payment_evidence": f"{_WITH_PAYMENTS}; unreadable once the person is erased",
     "payment_findings": _WITH_PAYMENTS,

@@ -11,7 +11,7 @@ import contextlib
 import logging
 import re
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any
@@ -45,8 +45,6 @@ from strongroom.kit.errors import Unavailable as NotKept
 from strongroom.notify.gsm import Encoding, encoding_of, segments_of
 from strongroom.notify.port import Outgoing, Receipt, Refused, Report, Sent, Silent, Unavailable
 
-ANSWER_SECONDS = 10.0
-_ENQUIRE_SECONDS = 30.0
 _HELD_MAX = 2_000
 _RECEIPTED_ID, _MESSAGE_STATE = 0x001E, 0x0427
 _ID, _STAT = re.compile(r"\bid:\s*(\S+)", re.IGNORECASE), re.compile(r"\bstat:\s*([A-Za-z]+)", re.IGNORECASE)
@@ -60,7 +58,8 @@ _OF_THE_MESSAGE = {_S.ESME_RINVDSTADR, _S.ESME_RINVMSGLEN, _S.ESME_RINVDSTTON, _
 _BUSY = {_S.ESME_RTHROTTLED, _S.ESME_RMSGQFUL}
 _BUSY_SECONDS = 2
 _NONSENSE = (ValueError, LookupError, struct.error)  # what the library's reader of messages raises; only the first it expects
-_FIRST_PAUSE_SECONDS, _DOUBLINGS = 1.0, 5
+_DOUBLINGS = 5
+_ENDS_WITHIN_SECONDS = 1.0
 _log = structlog.get_logger("smpp")
 
 ReportTo = Callable[[Report], Awaitable[None]]
@@ -85,6 +84,17 @@ class SmppConfig(msgspec.Struct, tag_field="kind", tag="smpp", frozen=True, kw_o
         return f"SmppConfig({self.name!r})"
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds a line waits, for what. Room and answer together stay below what the sender gives a gateway."""
+
+    room: float = 8.0  # for a place in the window
+    answer: float = 10.0
+    quiet: float = 30.0  # before asking whether the centre is there
+    alive: float = 30.0  # for its answer to that
+    first_pause: float = 1.0  # before binding again; doubled up to five times
+
+
 @dataclass(slots=True)
 class _Waiter:
     """One message on its way, and whether it has been written to the line."""
@@ -97,10 +107,10 @@ class _Waiter:
 class SmppGateway:
     """Sends over the bind that `run` keeps; without it nothing is taken."""
 
-    def __init__(self, config: SmppConfig, *, first_pause_seconds: float = _FIRST_PAUSE_SECONDS) -> None:
+    def __init__(self, config: SmppConfig, patience: Patience | None = None) -> None:
         self.name = config.name
         self._config = config
-        self._first_pause = first_pause_seconds
+        self._patience = patience or Patience()
         self._window = asyncio.Semaphore(config.window)
         self._line = _Line()
         self._esme: _Session | None = None
@@ -108,35 +118,58 @@ class SmppGateway:
     async def run(self, report: ReportTo) -> None:
         """Keep the bind, renewing it after 1, 2, 4 … 32 seconds, and hand receipts to `report`, until cancelled."""
         self._line.report = report
-        config = self._config
+        config, patience = self._config, self._patience
         self._esme = _Session(
             config.host, config.port, config.system_id, config.password, config.system_type,
-            enquire_link_interval=_ENQUIRE_SECONDS, hook=self._line, broker=_Queue(self._line, config.messages_per_second),
+            enquire_link_interval=patience.quiet, socket_timeout=patience.alive, hook=self._line,
+            broker=_Queue(self._line, config.messages_per_second),
             correlator=_Sequences(config.system_id), throttle_handler=_NoThrottle(),
-            retry_timer=SimpleExponentialBackoff(int(1000 * self._first_pause), _DOUBLINGS), log_handler=logging.NullHandler(),
+            retry_timer=SimpleExponentialBackoff(int(1000 * patience.first_pause), _DOUBLINGS), log_handler=logging.NullHandler(),
         )  # fmt: skip
+        line = asyncio.ensure_future(self._esme.start())
         try:
-            await self._esme.start()
+            await asyncio.wait([line])
         finally:
             self._esme = None
+            while not line.done():  # the library swallows a cancellation that meets it as an answer comes in or a line breaks
+                line.cancel()
+                await asyncio.wait([line], timeout=_ENDS_WITHIN_SECONDS)
+        line.result()
 
     async def close(self) -> None:
         """Do nothing: the bind ends with `run`."""
 
     async def send(self, message: Outgoing) -> Sent:
         """Hand a message over and wait for the centre's answer. Raise Refused, Unavailable or Silent."""
-        if self._esme is None or self._esme.session_state is not SmppSessionState.BOUND_TRX:
-            raise Unavailable("not_bound")
-        async with self._window:
+        self._check_bound()
+        async with self._room():
+            self._check_bound()  # again: the line may have broken while there was no room
             waiter = self._line.put(self._message(message))
             try:
-                async with asyncio.timeout(ANSWER_SECONDS):
+                async with asyncio.timeout(self._patience.answer):
                     answer = await waiter.answer
             except TimeoutError as error:
                 raise (Silent if waiter.is_written else Unavailable)("no_answer") from error
             finally:
                 self._line.drop(message.id)
         return _judge(answer, message)
+
+    def _check_bound(self) -> None:
+        if self._esme is None or self._esme.session_state is not SmppSessionState.BOUND_TRX:
+            raise Unavailable("not_bound")
+
+    @contextlib.asynccontextmanager
+    async def _room(self) -> AsyncIterator[None]:
+        """Hold a place in the window. Raise Unavailable when none is free in time: nothing has been written yet."""
+        try:
+            async with asyncio.timeout(self._patience.room):
+                await self._window.acquire()
+        except TimeoutError as error:
+            raise Unavailable("gateway_busy", retry_after_seconds=_BUSY_SECONDS) from error
+        try:
+            yield
+        finally:
+            self._window.release()
 
     def _message(self, message: Outgoing) -> SubmitSm:
         encoding = encoding_of(message.text)
@@ -201,6 +234,12 @@ class _Line(AbstractHook):
     def drop(self, message_id: str) -> None:
         self._waiting.pop(message_id, None)
 
+    def lose(self) -> None:
+        """Fail all that still waits: the line that it was for is gone."""
+        for waiter in self._waiting.values():
+            if not waiter.answer.done():
+                waiter.answer.set_exception(_broken(waiter))
+
     def is_wanted(self, waiter: _Waiter) -> bool:
         return self._waiting.get(waiter.message.log_id) is waiter
 
@@ -230,8 +269,11 @@ class _Line(AbstractHook):
         """Fail a message that could not be written as it is, or whose line broke."""
         waiter = self._waiting.get(smpp_message.log_id) if isinstance(smpp_message, SubmitSm) else None
         if waiter and not waiter.answer.done():
-            fault: Exception = Silent("line_broke") if waiter.is_written else Unavailable("line_broke")
-            waiter.answer.set_exception(Refused("unencodable") if isinstance(error, ValueError) else fault)
+            waiter.answer.set_exception(Refused("unencodable") if isinstance(error, ValueError) else _broken(waiter))
+
+
+def _broken(waiter: _Waiter) -> Silent | Unavailable:
+    return Silent("line_broke") if waiter.is_written else Unavailable("line_broke")
 
 
 class _Queue(AbstractBroker):
@@ -305,6 +347,12 @@ class _Session(ESME):
     Its own reader fails on texts that centres really write, and the line with it, whereupon the centre sends the same receipt
     for ever.
     """
+
+    async def connect(self) -> None:
+        """Begin a line anew; no answer of the one before will come on it."""
+        if isinstance(self.hook, _Line):
+            self.hook.lose()
+        await super().connect()
 
     async def _handle_request(self, pdu: bytes, header: PduHeader) -> SmppMessage | None:
         if header.smpp_command is not SmppCommand.DELIVER_SM:
