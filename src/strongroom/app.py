@@ -12,7 +12,9 @@ import msgspec
 import uvicorn
 from litestar import Litestar, Request, Response, get, route
 from litestar.datastructures import State
+from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
+from litestar.types import ExceptionHandlersMap
 
 from strongroom.access import api as access_api
 from strongroom.access.api import AccessApi
@@ -24,12 +26,14 @@ from strongroom.funds.api import cases as case_api
 from strongroom.funds.api import logins as login_api
 from strongroom.funds.api import reading as funds_api
 from strongroom.funds.api import requests as request_api
+from strongroom.kit.arrival import BoundedProtocol
 from strongroom.kit.clock import refuse_moved_clock
 from strongroom.kit.edge import Edge
+from strongroom.kit.errors import Refusal
 from strongroom.kit.http import Front
 from strongroom.kit.listener import CertificateFiles, CertifiedProtocol, Follower, Rotation, Servers
 from strongroom.kit.metrics import exposition
-from strongroom.kit.problems import exception_handlers
+from strongroom.kit.problems import answer_problem, refuse_coded_body
 from strongroom.notify import api as notify_api
 from strongroom.notify.messages import Receipts
 from strongroom.notify.port import Reports
@@ -41,6 +45,7 @@ from strongroom.portal.visit import STATE as PORTAL
 from strongroom.portal.visit import Portal
 from strongroom.safetoken import api as safetoken_api
 from strongroom.safetoken import issuer_api, passport, purchases_api, tokens_api
+from strongroom.safetoken.errors import answer_rest
 from strongroom.safetoken.exchange import Operation
 from strongroom.safetoken.messages import Messages
 from strongroom.safetoken.operations import CardholderOperations
@@ -53,6 +58,8 @@ from strongroom.wiring import House, build, sms_routes
 
 HOUSE = "house"
 _JWKS_SECONDS = 300
+_SAFETOKEN_FACES = (f"{safetoken_api.PATH}", "/passport/")
+_ISSUER_FACE = "/issuer/"
 _FOR_BANKS = {"public": "public keys, for banks to check what we signed"}
 _PROBE = {"public": "load balancers ask before they know anybody"}
 
@@ -97,8 +104,8 @@ def make_app(house: House) -> Litestar:
         route_handlers=[
             *tell_methods(api), *api, live, ready, metrics, show_bank_keys, make_router(pages), *doc.routes(),
         ],
-        guards=[Guard(house.tokens, house.authentication)],
-        exception_handlers=exception_handlers(),
+        guards=[Guard(house.tokens, house.authentication), refuse_coded_body],
+        exception_handlers=_unrouted(),
         state=State({**_state(house, pages), API_DOC: doc}),
         openapi_config=None,
         request_max_body_size=house.settings.max_body_bytes,
@@ -106,6 +113,18 @@ def make_app(house: House) -> Litestar:
     )  # fmt: skip
     refuse_undeclared(app)
     return app
+
+
+def _unrouted() -> ExceptionHandlersMap:
+    """Return what answers where no route does: an address or a method that is none. Safe Token's faces have errors of their own."""
+
+    def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        path = request.url.path
+        if path.startswith(_ISSUER_FACE):
+            return issuer_api.answer_caller(request, error)
+        return answer_rest(request, error) if path.startswith(_SAFETOKEN_FACES) else answer_problem(request, error)
+
+    return {Refusal: answer, HTTPException: answer, Exception: answer}
 
 
 def tell_methods(handlers: Iterable[HTTPRouteHandler]) -> Iterator[HTTPRouteHandler]:
@@ -232,7 +251,7 @@ async def serve(settings: Settings) -> None:
             host=settings.host,
             port=settings.port,
             uds=str(settings.unix_socket) if settings.unix_socket else None,
-            http="httptools",
+            http=BoundedProtocol,
             lifespan="on",
         )
         files = settings.tls_files

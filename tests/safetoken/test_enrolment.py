@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -302,6 +303,39 @@ async def test_json_that_cannot_be_read_is_told_as_an_error_object(bank: Bank):
         assert answer.status_code == status, body
         assert list(answer.json()) == ["code", "description", "errors"]
         assert "5061810000000152048" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("PUT", PATH, 405),
+        ("GET", "/passport/oauth/token", 405),
+        ("GET", f"{PATH}/tokens/A1/assign", 405),
+        ("GET", f"{PATH}/no-such-thing", 404),
+        ("GET", "/passport/no-such-thing", 404),
+    ],
+)
+async def test_an_address_or_method_that_is_none_is_told_as_an_error_object_too(bank: Bank, method: str, path: str, status: int):
+    answer = await bank.http.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+    assert list(answer.json()) == ["code", "description", "errors"]
+    assert ("POST" in answer.headers.get("allow", "")) == (status == 405)
+
+
+async def test_an_issuers_service_tells_them_in_xml_or_in_json(bank: Bank):
+    in_xml = await bank.http.get("/issuer/8/validatecard")
+    assert (in_xml.status_code, in_xml.headers["allow"]) == (405, "OPTIONS, POST")
+    assert in_xml.text.startswith("<Error><Code>MethodNotAllowed</Code>")
+    in_json = await bank.http.get("/issuer/8/nothing", headers={"accept": "application/json"})
+    assert (in_json.status_code, in_json.json()["code"]) == (404, "NotFound")
+
+
+@pytest.mark.parametrize("path", [PATH, f"{PATH}/tokens/find", "/passport/oauth/token", "/issuer/8/validatecard"])
+async def test_a_compressed_body_is_refused_and_the_way_out_is_told(bank: Bank, path: str):
+    headers = await bank.bearer() | {"content-encoding": "gzip"}
+    answer = await bank.http.post(path, content=gzip.compress(b"{}"), headers=headers)
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+    assert "without a Content-Encoding" in answer.text
 
 
 # Ours.

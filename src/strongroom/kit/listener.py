@@ -18,7 +18,8 @@ from typing import Any
 
 import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from strongroom.kit.arrival import BoundedProtocol
 
 _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # for TLS 1.2; those of 1.3 are all good (Mozilla's intermediate list)
 _LOOK_AGAIN_SECONDS = 5.0
@@ -95,7 +96,7 @@ class Rotation:
             _log.error("the certificates of the TLS listener cannot be read; the old ones stay", reason=str(error))
 
 
-class CertifiedProtocol(HttpToolsProtocol):
+class CertifiedProtocol(BoundedProtocol):
     """Tells the application which certificate the caller proved to hold (the ASGI TLS extension)."""
 
     _tls: dict[object, object]

@@ -8,7 +8,9 @@ import asyncpg
 import msgspec
 import structlog
 from litestar import Request, Response
+from litestar.connection import ASGIConnection
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import BaseRouteHandler
 from litestar.types import ExceptionHandlersMap
 
 from strongroom.kit.errors import (
@@ -36,6 +38,12 @@ class MethodNotAllowed(Refusal):
     """The address exists, and not for this method; the `Allow` header says for which."""
 
     code, status, title = "method_not_allowed", 405, "This address does not accept this method"
+
+
+class CodedBody(Refusal):
+    """The body is compressed (RFC 9110 §15.5.16): nobody here unpacks what a stranger packed."""
+
+    code, status, title = "coded_body", 415, "Bodies are read as they are: send this one without a Content-Encoding"
 
 
 class Busy(Conflict):
@@ -92,9 +100,24 @@ def refusal_headers(refusal: Refusal) -> dict[str, str]:
     headers: dict[str, str] = {}
     if refusal.status == Unauthorised.status:
         headers["www-authenticate"] = 'Bearer realm="strongroom"'
+    if refusal.status == CodedBody.status:
+        headers["accept-encoding"] = "identity"
     if refusal.status in (TooMany.status, Unavailable.status) or refusal.retry_after_seconds:
         headers["retry-after"] = str(refusal.retry_after_seconds or _RETRY_SECONDS)
     return headers
+
+
+def allowed_methods(error: Exception) -> dict[str, str]:
+    """Return the `Allow` header that belongs to a method which an address does not accept, and nothing otherwise."""
+    allow = (error.headers or {}).get("allow") if isinstance(error, HTTPException) else None
+    return {"allow": ", ".join(sorted(set(allow.split(", "))))} if allow else {}
+
+
+def refuse_coded_body(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Let a request pass whose body is not compressed; a guard, after the one that asks who calls. Raise CodedBody."""
+    for name, value in connection.scope["headers"]:
+        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            raise CodedBody
 
 
 def to_refusal(error: Exception) -> Refusal:
@@ -111,9 +134,7 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     refusal = to_refusal(error)
     if isinstance(refusal, Broken):
         _log.error("a request failed", exc_info=error)
-    headers = refusal_headers(refusal)
-    if isinstance(error, HTTPException) and (allow := (error.headers or {}).get("allow")):
-        headers["allow"] = ", ".join(sorted(set(allow.split(", "))))
+    headers = {**refusal_headers(refusal), **allowed_methods(error)}
     body = msgspec.json.encode(describe(refusal, facts(request.scope).request_id))
     return Response(body, status_code=refusal.status, headers=headers, media_type=PROBLEM_TYPE)
 

@@ -12,7 +12,7 @@ from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
 from strongroom.kit.errors import FieldError, Refusal
-from strongroom.kit.problems import Broken, refusal_headers, to_refusal
+from strongroom.kit.problems import Broken, allowed_methods, refusal_headers, to_refusal
 
 _JSON = "application/json"
 _log = structlog.get_logger("safetoken")
@@ -37,9 +37,7 @@ def answer_rest(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     refusal = to_refusal(error)
     if isinstance(refusal, Broken):
         log_fault(error)
-    headers = refusal_headers(refusal)
-    if isinstance(error, HTTPException) and (allow := (error.headers or {}).get("allow")):
-        headers["allow"] = allow
+    headers = {**refusal_headers(refusal), **allowed_methods(error)}
     return Response(msgspec.json.encode(describe(refusal)), status_code=refusal.status, headers=headers, media_type=_JSON)
 
 

@@ -18,7 +18,7 @@ from strongroom.issuing.port import CardPrompt, CardRefused, Verdict
 from strongroom.kit.crypto import Secret
 from strongroom.kit.errors import Forbidden, NotFound
 from strongroom.kit.http import facts
-from strongroom.kit.problems import Broken, refusal_headers, to_refusal
+from strongroom.kit.problems import Broken, allowed_methods, refusal_headers, to_refusal
 from strongroom.safetoken.cards import is_card_number
 from strongroom.safetoken.codes import INVALID_DATA, UNKNOWN_ERROR
 from strongroom.safetoken.errors import answer_rest, describe, log_fault, rest_errors
@@ -82,7 +82,7 @@ def answer_caller(request: _Request, error: Exception) -> Response[bytes]:
     refusal = to_refusal(error)
     if isinstance(refusal, Broken):
         log_fault(error)
-    form = _answer_form(request)
+    form, headers = _answer_form(request), {**refusal_headers(refusal), **allowed_methods(error)}
     if refusal.status >= _SERVER_ERROR:
         body = write_answer({"ResponseCode": UNKNOWN_ERROR.number}, form)
     elif form is Form.JSON:
@@ -90,7 +90,7 @@ def answer_caller(request: _Request, error: Exception) -> Response[bytes]:
     else:
         said = describe(refusal)
         body = write_answer({"Code": said.code, "Description": said.description}, form, "Error")
-    return Response(body, status_code=refusal.status, headers=refusal_headers(refusal), media_type=form)
+    return Response(body, status_code=refusal.status, headers=headers, media_type=form)
 
 
 def answer_too_large(request: _Request, _: RequestEntityTooLarge) -> Response[bytes]:
