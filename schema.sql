@@ -609,9 +609,9 @@ CREATE TABLE public.portal_sessions (
     active_at timestamp with time zone DEFAULT public.app_now() NOT NULL,
     paused_until timestamp with time zone,
     ended_at timestamp with time zone,
-    opened_from bytea,
+    opened_from_hash bytea,
     CONSTRAINT portal_sessions_kind_check CHECK ((kind = ANY (ARRAY['code'::text, 'grant'::text, 'phone'::text]))),
-    CONSTRAINT portal_sessions_opened_from CHECK (((kind = 'phone'::text) = (opened_from IS NOT NULL)))
+    CONSTRAINT portal_sessions_opened_from CHECK (((kind = 'phone'::text) = (opened_from_hash IS NOT NULL)))
 );
 CREATE TABLE public.purchase_references (
     tenant_id text NOT NULL,
@@ -935,7 +935,7 @@ ALTER TABLE ONLY public.forwarded_codes
 ALTER TABLE ONLY public.grant_handles
     ADD CONSTRAINT grant_handles_pkey PRIMARY KEY (firm_id, handle_hash);
 ALTER TABLE ONLY public.hand_offs
-    ADD CONSTRAINT hand_offs_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT hand_offs_pkey PRIMARY KEY (firm_id, id);
 ALTER TABLE ONLY public.hand_offs
     ADD CONSTRAINT hand_offs_token_hash_key UNIQUE (token_hash);
 ALTER TABLE ONLY public.heartbeats
@@ -1050,6 +1050,7 @@ CREATE INDEX customers_by_case ON public.customers USING btree (firm_id, case_id
 CREATE INDEX directory_by_object ON public.directory USING btree (tenant_id, object_id);
 CREATE INDEX forwarded_codes_by_age ON public.forwarded_codes USING btree (created_at);
 CREATE INDEX grant_handles_by_grant ON public.grant_handles USING btree (firm_id, grant_hash);
+CREATE INDEX hand_offs_by_id ON public.hand_offs USING btree (id);
 CREATE INDEX hand_offs_by_session ON public.hand_offs USING btree (session_hash, firm_id, customer_id);
 CREATE INDEX hosted_logins_by_age ON public.hosted_logins USING btree (created_at);
 CREATE INDEX hosted_logins_due ON public.hosted_logins USING btree (dispatch_due_at) WHERE (dispatch_due_at IS NOT NULL);
@@ -1081,7 +1082,7 @@ CREATE UNIQUE INDEX payments_one_in_flight ON public.payments USING btree (firm_
 CREATE INDEX payments_unconfirmed ON public.payments USING btree (firm_id, changed_at) WHERE (state = 'unconfirmed'::text);
 CREATE INDEX portal_session_records_by_customer ON public.portal_session_records USING btree (firm_id, customer_id);
 CREATE INDEX portal_sessions_by_age ON public.portal_sessions USING btree (created_at);
-CREATE INDEX portal_sessions_by_opener ON public.portal_sessions USING btree (opened_from) WHERE (opened_from IS NOT NULL);
+CREATE INDEX portal_sessions_by_opener ON public.portal_sessions USING btree (opened_from_hash) WHERE (opened_from_hash IS NOT NULL);
 CREATE INDEX purchases_claimed ON public.purchases USING btree (claimed_at) WHERE (state = ANY (ARRAY['asking'::text, 'judging'::text]));
 CREATE INDEX purchases_of_issuer ON public.purchases USING btree (issuer_id, created_at DESC, id DESC);
 CREATE INDEX purchases_of_merchant ON public.purchases USING btree (merchant_id, created_at DESC, id DESC);
@@ -1136,7 +1137,7 @@ ALTER TABLE ONLY public.payments
 ALTER TABLE ONLY public.portal_session_records
     ADD CONSTRAINT portal_session_records_session_hash_fkey FOREIGN KEY (session_hash) REFERENCES public.portal_sessions(session_hash) ON DELETE CASCADE;
 ALTER TABLE ONLY public.portal_sessions
-    ADD CONSTRAINT portal_sessions_opened_from_fkey FOREIGN KEY (opened_from) REFERENCES public.portal_sessions(session_hash) ON DELETE CASCADE;
+    ADD CONSTRAINT portal_sessions_opened_from_hash_fkey FOREIGN KEY (opened_from_hash) REFERENCES public.portal_sessions(session_hash) ON DELETE CASCADE;
 ALTER TABLE ONLY public.sequence_messages
     ADD CONSTRAINT sequence_messages_issuer_id_sequence_id_fkey FOREIGN KEY (issuer_id, sequence_id) REFERENCES public.message_sequences(issuer_id, id) ON DELETE CASCADE;
 ALTER TABLE ONLY public.shares

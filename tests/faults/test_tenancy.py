@@ -38,6 +38,7 @@ PATH_PARAMETERS = {
     "case_id": ("cse",), "customer_id": ("cst",), "request_id": ("csp", "car"), "authentication_id": ("cau", "pur"),
     "endpoint_id": ("whk",), "event_id": ("evt",), "payment_id": ("pay",), "share_id": ("shr",), "consent_id": ("shr",),
     "token": ("",), "name": ("frm",), "rest": ("",), "bank_id": ("",), "serial": ("",), "gateway": ("",),
+    "hand_off_id": ("hof",),
 }  # fmt: skip
 POSTED_BY_BANKS = {"/customer/return"}
 QUERIES: dict[str, list[str]] = {
@@ -122,6 +123,9 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "POST /customer/code": [{"code": "123456"}],
     "POST /customer/code/again": [{}],
     "POST /customer/grant/{token:str}": [{}],
+    "POST /customer/on-phone/{token:str}": [{}],
+    "POST /customer/handed-over/{hand_off_id:str}": [{"number": "1234"}],
+    "POST /customer/handed-over/{hand_off_id:str}/stop": [{}],
     "POST /customer/session/extend": [{}],
     "POST /customer/sign-out": [{}],
     "POST /customer/pay/{request_id:str}/check": [{"bank": BANK}],
@@ -152,7 +156,12 @@ LEADS_TO = {
 # Reads that show one thing of a firm: pointed at its own ids they must answer well, else the matrix proves nothing.
 NOT_OF_ONE_FIRM = {
     "/customer/static/{name:str}", "/api/doc/static/{name:str}", "/customer/{rest:path}", "/customer/grant/{token:str}",
-    "/issuer/{bank_id:int}/soap", "/sms/reports/{gateway:str}",
+    "/issuer/{bank_id:int}/soap", "/sms/reports/{gateway:str}", "/customer/bank-logo/{name:str}", "/customer/on-phone/{token:str}",
+}  # fmt: skip
+# For one browser or one session, whichever firm's customer it is: tests/portal/test_handing_over.py shows that those two see them.
+OF_ONE_BROWSER = {
+    "/customer/phone/{hand_off_id:str}", "/customer/phone/{hand_off_id:str}/status",
+    "/customer/handed-over/{hand_off_id:str}", "/customer/handed-over/{hand_off_id:str}/status",
 }  # fmt: skip
 # A merchant's or an issuer's, never a firm's: test_purchases_api.py and test_tokens_api.py show that those two see them.
 OF_MERCHANTS = {
@@ -403,7 +412,7 @@ async def test_pointed_at_the_firms_own_ids_the_same_requests_are_seen_to_succee
     for method, template, handler in handlers_of(town):
         if method != "GET" or not ("{" in template or "scope" in handler.opt or "session" in handler.opt):
             continue
-        if template in NOT_OF_ONE_FIRM | NOT_IN_THIS_STATE | PUBLIC_ABOUT_FIRM | OF_MERCHANTS:
+        if template in NOT_OF_ONE_FIRM | NOT_IN_THIS_STATE | PUBLIC_ABOUT_FIRM | OF_MERCHANTS | OF_ONE_BROWSER:
             continue
         reads.add(template)
         for shot in shots_at(method, template, handler, list(beech.ids.values()), beech):

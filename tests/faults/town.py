@@ -193,6 +193,7 @@ async def _furnish(town: Town, firm: Firm) -> None:
     await _ask(town.house, firm)
     await _tell(town.house, firm)
     await _go_to_bank(town, firm)
+    await _go_on_with_a_phone(town, firm)
     firm.private |= {*firm.ids.values(), firm.secret, *firm.tokens.values()}
     for person in (firm.person, firm.second):
         firm.private |= {person.name, person.email, person.date_of_birth, person.phone, person.phone.replace("44", "0", 1)}
@@ -259,3 +260,12 @@ async def _go_to_bank(town: Town, firm: Firm) -> None:
     sharing = await house.sharing.begin(firm.id, customer, firm.ids["account"], BANK, AGREEMENT, CustomerContext(), browser)
     firm.ids["share"] = sharing.share_id
     firm.private.add(town.bank.newest().state)
+
+
+async def _go_on_with_a_phone(town: Town, firm: Firm) -> None:
+    """Offer the waiting request to a phone."""
+    computer = (await town.open_session(firm.record))["session"]
+    offer = await town.house.hand_offs.offer(computer, firm.id, firm.ids["customer"], firm.ids["waiting credit"])
+    assert offer is not None
+    firm.ids["hand_off"] = offer.id
+    firm.private.add(offer.token.reveal())

@@ -153,6 +153,7 @@ def test_every_view_and_every_state_is_in_the_gallery() -> None:
         "parts.html",
         "go_head.html",
         "go_link.html",
+        "reload_head.html",
     }
 
 

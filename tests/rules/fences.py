@@ -11,6 +11,7 @@ NOT_FENCED = {
     "issuer_bank_ids": "tells the issuer: public numbers",
     "issuer_card_ranges": "tells the issuer: the first digits of cards, which are public",
     "issuer_hubs": "tells the issuers that a hub may ask: hashes of public certificates",
+    "hand_offs": "read by the hash of a scanned token before any tenant is known; holds keyed hashes and ids only",
     "portal_session_records": "read by the session's hash before any tenant is known; holds ids only",
 }
 FOUND_BY_KEY = ("access_tokens", "issuer_bank_ids", "issuer_card_ranges")  # the key alone tells the tenant, and must tell one

@@ -36,7 +36,7 @@ async def add_for_phone(tx: Tx, opener_hash: bytes, hand_off_id: str, session_id
     tag = await tx.execute(
         f"""WITH opener AS (SELECT session_hash, created_at FROM portal_sessions WHERE session_hash = $1 AND {ALIVE} FOR UPDATE),
                  opened AS (
-                   INSERT INTO portal_sessions (session_hash, id, kind, opened_from, created_at)
+                   INSERT INTO portal_sessions (session_hash, id, kind, opened_from_hash, created_at)
                    SELECT h.phone_session_hash, $3, '{SessionKind.PHONE}', o.session_hash, o.created_at
                    FROM opener o JOIN hand_offs h USING (session_hash) WHERE h.id = $2 RETURNING session_hash)
             INSERT INTO portal_session_records (session_hash, firm_id, customer_id, case_id, request_id)
@@ -85,7 +85,9 @@ async def end(tx: Tx, session_hash: bytes) -> bool:
     tag = await tx.execute(
         "UPDATE portal_sessions SET ended_at = app_now() WHERE session_hash = $1 AND ended_at IS NULL", session_hash
     )
-    await tx.execute("UPDATE portal_sessions SET ended_at = app_now() WHERE opened_from = $1 AND ended_at IS NULL", session_hash)
+    await tx.execute(
+        "UPDATE portal_sessions SET ended_at = app_now() WHERE opened_from_hash = $1 AND ended_at IS NULL", session_hash
+    )
     return tag == "UPDATE 1"
 
 
