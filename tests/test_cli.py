@@ -24,7 +24,7 @@ from strongroom.kit.db import Database
 from strongroom.kit.rootkeys import FileKeeper
 from strongroom.sca.cardholding.model import Enrolment
 from strongroom.sca.devices.model import NewToken
-from strongroom.settings import load_settings
+from strongroom.settings import SettingsError, load_settings
 from strongroom.wiring import build
 from tests.safetoken.authorities import Authority
 
@@ -191,6 +191,21 @@ async def test_settings_are_explained_without_secrets_and_checked(strongroom: Co
     monkeypatch.delenv("STRONGROOM_BASE_URL")
     code, _, said = await strongroom("settings", "check")
     assert (code, "STRONGROOM_BASE_URL is missing" in said) == (UNUSABLE, True)
+
+
+async def test_a_slip_in_the_bank_directory_is_named_by_the_check_and_at_the_start(
+    strongroom: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    await strongroom("keys", "init")
+    assert "There are no banks." in (await strongroom("settings", "check"))[1]
+    oak = {"id": "oak", "name": "Oak Bank", "issuer": "https://oak.example", "organisation_id": "1", "logo": "oak.svg"}
+    (tmp_path / "tpp.json").write_text(json.dumps({"org_id": "o", "software_id": "s", "client_id": "c", "banks": [oak]}))
+    monkeypatch.setenv("STRONGROOM_BANKS_DIRECTORY", str(tmp_path / "tpp.json"))
+    fault = "STRONGROOM_BANKS_DIRECTORY: tpp.json: bank oak, logo oak.svg: No such file or directory"
+    code, _, said = await strongroom("settings", "check")
+    assert (code, fault in said) == (UNUSABLE, True)
+    with pytest.raises(SettingsError, match=fault):  # what `serve` and `worker` build at their start
+        await build(load_settings(os.environ))
 
 
 async def test_failures_are_plain_sentences_with_exit_codes(strongroom: Command, monkeypatch: pytest.MonkeyPatch):

@@ -183,6 +183,27 @@ class Journey:
         self.keep_cookies("after the grant", app)
         self.refusals.append(await PlainBrowser(self.house.base_url).go(f"/customer/grant/{grant}"))
 
+    async def go_on_with_a_phone(self) -> None:
+        """Take a payment to a phone, and try its code again."""
+        new = {"caseId": self.case_id, "reference": "LEAKS1.2", "description": "Searches", "amount": "45.00"}
+        request_id = (await self.call("POST", "creditRequests", json=new))["id"]
+        choice = await self.browser.go(f"/customer/pay/{request_id}")
+        found = re.search(r"data-phone-address>[^<]+/customer/on-phone/(\w+)<", choice.text)
+        follow = re.search(r'href="(/customer/handed-over/[\w-]+)"', choice.text)
+        assert found is not None
+        assert follow is not None
+        token = self.canaries.add("hand-off token", found[1])
+        phone = PlainBrowser(self.house.base_url)
+        shown = await phone.send(await phone.go(f"/customer/on-phone/{token}"), "/customer/on-phone/")
+        self.keep_cookies("before the phone was confirmed", phone)
+        number = re.search(r'big-number">(\d{4})<', shown.text)
+        assert number is not None
+        await self.browser.send(await self.browser.go(follow[1]), follow[1], number=number[1])
+        gone_on = await phone.go(str(shown.url))
+        assert gone_on.url.path == f"/customer/pay/{request_id}", gone_on.text
+        self.keep_cookies("of the phone", phone)
+        self.refusals.append(await PlainBrowser(self.house.base_url).go(f"/customer/on-phone/{token}"))
+
     def keep_cookies(self, when: str, browser: PlainBrowser | None = None) -> None:
         for number, value in enumerate((browser or self.browser).cookies()):
             self.canaries.add(f"cookie {number} {when}", value)
@@ -230,6 +251,7 @@ async def journey(house: House) -> AsyncIterator[Journey]:
         await made.sign_in()
         await made.pay()
         await made.share()
+        await made.go_on_with_a_phone()
         await made.come_from_app()
         await made.go_wrong()
         yield made
