@@ -8,7 +8,7 @@ from modelbank.banks import Bank
 from modelbank.config import Config
 from modelbank.database import Pool
 from modelbank.levers import store as levers
-from modelbank.oauth.backchannel import BackchannelEndpoint
+from modelbank.oauth.backchannel.endpoint import BackchannelEndpoint
 from modelbank.oauth.discovery import discovery, key_set
 from modelbank.oauth.pushed import PushEndpoint
 from modelbank.oauth.tokens import TokenEndpoint

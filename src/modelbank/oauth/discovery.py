@@ -6,7 +6,7 @@ from typing import Any
 
 from modelbank.banks import Bank
 from modelbank.jose.keys import ALGORITHMS
-from modelbank.oauth.backchannel import GRANT_TYPE
+from modelbank.oauth.backchannel.endpoint import GRANT_TYPE
 from modelbank.oauth.requests import ACR_VALUES, JWT_MODES, PLAIN_MODES, RESOURCE_SCOPES, RESPONSE_TYPES
 
 

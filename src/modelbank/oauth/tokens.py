@@ -16,8 +16,10 @@ from modelbank.config import Limits
 from modelbank.database import Pool
 from modelbank.jose.keys import half_hash
 from modelbank.levers import store as levers
-from modelbank.oauth import backchannel, backchannel_store, store
-from modelbank.oauth.backchannel_store import Polled
+from modelbank.oauth import store
+from modelbank.oauth.backchannel import endpoint as backchannel
+from modelbank.oauth.backchannel import store as backchannel_store
+from modelbank.oauth.backchannel.store import Polled
 from modelbank.oauth.certificates import thumbprint
 from modelbank.oauth.clients import authenticate_client
 from modelbank.oauth.errors import NO_STORE, OAuthRefused
@@ -61,9 +63,7 @@ class TokenEndpoint:
             case None:
                 raise OAuthRefused("invalid_request", "grant_type is required.")
             case _:
-                raise OAuthRefused(
-                    "unsupported_grant_type", f"Use client_credentials, authorization_code or {backchannel.GRANT_TYPE}."
-                )
+                raise OAuthRefused("unsupported_grant_type", "Use a grant type that discovery names.")
 
     async def _grant_client(self, bank: Bank, client: Client, scope: str, certificate: str) -> dict[str, Any]:
         scopes = [name for name in scope.split() if name != "openid"]

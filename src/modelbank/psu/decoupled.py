@@ -8,7 +8,7 @@ import segno
 from markupsafe import Markup
 
 from modelbank.database import Pool
-from modelbank.oauth import backchannel_store
+from modelbank.oauth.backchannel import store as backchannel_store
 from modelbank.psu.rendering import page
 from modelbank.psu.visits import Place, Visits
 from modelbank.web.asgi import Response

@@ -22,9 +22,10 @@ from modelbank.ledger import store as ledger
 from modelbank.ledger.customers import PASSWORD
 from modelbank.ledger.store import Account
 from modelbank.levers import store as levers
-from modelbank.oauth import backchannel_store, returns
+from modelbank.oauth import returns
 from modelbank.oauth import store as oauth_store
-from modelbank.oauth.backchannel_store import Wanted
+from modelbank.oauth.backchannel import store as backchannel_store
+from modelbank.oauth.backchannel.store import Wanted
 from modelbank.oauth.errors import RequestRefused
 from modelbank.oauth.pushed import PushEndpoint
 from modelbank.oauth.requests import RESOURCE_SCOPES, AuthorisationRequest, read_request, returning_request

@@ -19,8 +19,9 @@ from modelbank.config import Limits
 from modelbank.database import Pool
 from modelbank.jose.keys import KeySet
 from modelbank.jose.tokens import LEEWAY_SECONDS, TokenRefused, verify_token
-from modelbank.oauth import backchannel_store, store
-from modelbank.oauth.backchannel_store import Asked
+from modelbank.oauth import store as oauth_store
+from modelbank.oauth.backchannel import store
+from modelbank.oauth.backchannel.store import Asked
 from modelbank.oauth.clients import authenticate_client
 from modelbank.oauth.errors import NO_STORE, OAuthRefused, RequestRefused
 from modelbank.oauth.requests import ACR_VALUES, check_lifetime, read_scope
@@ -65,7 +66,7 @@ class BackchannelEndpoint:
             return refused.response()
         auth_req_id = secrets.token_urlsafe(32)
         async with self._pool.acquire() as connection, connection.transaction():
-            kept = await backchannel_store.add_request(connection, auth_req_id, asked, self._limits.poll_seconds)
+            kept = await store.add_request(connection, auth_req_id, asked, self._limits.poll_seconds)
         if not kept:
             return OAuthRefused("invalid_request", "U029: Another request for this consent awaits the customer.").response()
         told = {"auth_req_id": auth_req_id, "expires_in": asked.seconds, "interval": self._limits.poll_seconds}
@@ -102,12 +103,12 @@ class BackchannelEndpoint:
         check_lifetime(claims)
         jti_hash = hashlib.sha256(f"request:{claims['jti']}".encode()).digest()
         expires_at = datetime.fromtimestamp(claims["exp"] + LEEWAY_SECONDS, UTC)
-        if not await store.use_assertion(self._pool, bank.id, client.id, jti_hash, expires_at):
+        if not await oauth_store.use_assertion(self._pool, bank.id, client.id, jti_hash, expires_at):
             raise _invalid("The request was used before.")
         return claims
 
     async def _check_intent(self, bank: Bank, client: Client, read: _Claims) -> None:
-        awaits = await backchannel_store.find_intent(self._pool, bank.id, client.id, read.resource_scope, read.consent_id)
+        awaits = await store.find_intent(self._pool, bank.id, client.id, read.resource_scope, read.consent_id)
         if awaits is None:
             raise _invalid("U011: There is no such consent.")
         if not awaits:
@@ -120,7 +121,7 @@ class BackchannelEndpoint:
             return None
         if given != ["id_token_hint"]:
             raise _invalid("This bank identifies a customer by the intent alone, or by id_token_hint.")
-        username = await backchannel_store.find_customer(self._pool, bank.id, client.id, _hinted_intent(bank, client, claims))
+        username = await store.find_customer(self._pool, bank.id, client.id, _hinted_intent(bank, client, claims))
         if username is None:
             raise OAuthRefused("unknown_user_id", "The id_token_hint names no customer.")
         return username

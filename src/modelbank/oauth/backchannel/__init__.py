@@ -1,0 +1,1 @@
+"""The decoupled flow: a client asks from behind, and a customer answers on their phone (CIBA)."""
