@@ -100,6 +100,8 @@ async def agree(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]
     bank_id = (await visit.form()).get("bank", "")
     asked = await visit.house.desk.account_request(await visit.records(), request_id)
     listing = visit.house.registry.get_listing(bank_id)
+    if listing.is_closed:
+        return visit.go(paths.share(request_id, "bank"))
     try:
         begun = await visit.house.sharing.begin(
             asked.firm.id,
