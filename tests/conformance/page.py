@@ -14,9 +14,10 @@ _TITLES = {
     "3 headers": "Headers",
     "4 signatures": "Message signatures",
     "5 payments": "Payments",
-    "6 accounts": "Account information",
-    "7 decoupled": "The decoupled flow (CIBA)",
-    "8 funds": "Confirmation of funds",
+    "6 accounts": "Account information: consents",
+    "7 resources": "Account information: what is read",
+    "8 decoupled": "The decoupled flow (CIBA)",
+    "9 funds": "Confirmation of funds",
 }
 _OPENING = """\
 # Conformance of the model bank

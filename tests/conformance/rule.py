@@ -6,7 +6,7 @@ import copy
 import json
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -20,12 +20,13 @@ CONSENTS, ORDERS, ACCESS = "pisp/domestic-payment-consents", "pisp/domestic-paym
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Who takes part in an attempt: the bank, two third parties, a customer's browser."""
+    """Who takes part in an attempt: the bank, two third parties, a customer's browser; and tokens that several attempts use."""
 
     bank: Running
     tpp: Tpp
     other: Tpp
     browser: Browser
+    tokens: dict[str, str] = field(default_factory=dict)
 
 
 Attempt = Callable[[Stage], Awaitable[str]]

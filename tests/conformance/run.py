@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-from tests.conformance import authorising, decoupling, funding, messages, paying, sharing
+from tests.conformance import authorising, decoupling, funding, messages, paying, reading, sharing
 from tests.conformance.manifest import load_suite
 from tests.conformance.official import OfficialRun
 from tests.conformance.outcomes import Outcome
@@ -20,8 +20,9 @@ SECTIONS: dict[str, Sequence[Rule]] = {
     "4 signatures": messages.SIGNATURES,
     "5 payments": paying.RULES,
     "6 accounts": sharing.RULES,
-    "7 decoupled": decoupling.RULES,
-    "8 funds": funding.RULES,
+    "7 resources": reading.RULES,
+    "8 decoupled": decoupling.RULES,
+    "9 funds": funding.RULES,
 }
 
 
