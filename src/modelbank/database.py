@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-SCHEMA_NAME = "modelbank_2"  # a change of the tables takes the next number: pretend money needs no migration
+SCHEMA_NAME = "modelbank_3"  # a change of the tables takes the next number: pretend money needs no migration
 SCHEMA = Path(__file__).with_name("schema.sql")
 _LOCK = 7_100_001
 

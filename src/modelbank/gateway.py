@@ -15,7 +15,7 @@ from modelbank.oauth.tokens import TokenEndpoint
 from modelbank.openbanking import accounts, funds, payments
 from modelbank.openbanking.accounts import Accounts
 from modelbank.openbanking.funds import Funds
-from modelbank.openbanking.guard import Endpoint, Guard, interaction_id
+from modelbank.openbanking.guard import Endpoint, Guard, broken, interaction_id
 from modelbank.openbanking.payments import Payments
 from modelbank.openbanking.schemas import (
     AccessConsentRequest,
@@ -28,6 +28,7 @@ from modelbank.openbanking.standing import KINDS
 from modelbank.web.asgi import Application, Found, Request, Response, Routes, WrongMethod, json_response
 
 _RETRY_SECONDS = "30"
+_RESOURCES, _CRASHED = "/open-banking/", 500
 _PRODUCT = {"products": "product"}  # the standard's one address in the singular
 
 
@@ -48,15 +49,23 @@ class Gateway:
 
     def application(self) -> Application:
         """Return the ASGI application."""
-        return Application(self._answer, _crashed)
+        return Application(self._answer, self._failed)
 
     async def _answer(self, request: Request) -> Response:
-        _, _, rest = request.path.partition("/")
-        bank_id, _, path = rest.partition("/")
-        bank = self._banks.get(bank_id)
-        answer = Response(404) if bank is None else await self._disturbed(bank, request, f"/{path}")
+        bank, path = self._bank_of(request)
+        answer = Response(404) if bank is None else await self._disturbed(bank, request, path)
         if answer.dropped:
             return answer
+        return answer.with_headers(("x-fapi-interaction-id", interaction_id(request)))
+
+    def _bank_of(self, request: Request) -> tuple[Bank | None, str]:
+        """Return the bank that an address begins with, and the rest of the address."""
+        bank_id, _, path = request.path.removeprefix("/").partition("/")
+        return self._banks.get(bank_id), f"/{path}"
+
+    def _failed(self, request: Request, status: int) -> Response:
+        bank, path = self._bank_of(request)
+        answer = broken(bank, path) if bank and status == _CRASHED and path.startswith(_RESOURCES) else Response(status)
         return answer.with_headers(("x-fapi-interaction-id", interaction_id(request)))
 
     async def _disturbed(self, bank: Bank, request: Request, path: str) -> Response:
@@ -101,10 +110,6 @@ def _with_values(request: Request, values: dict[str, str]) -> Request:
 def _acts(request: Request, path: str) -> bool:
     """Only the answer to a payment order is worth losing: everything else may simply be asked again."""
     return request.method == "POST" and path == f"{payments.BASE}/domestic-payments"
-
-
-def _crashed(request: Request) -> Response:
-    return Response(500, headers=(("x-fapi-interaction-id", interaction_id(request)),))
 
 
 _PUBLIC = [

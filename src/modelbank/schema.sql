@@ -50,8 +50,8 @@ CREATE TABLE IF NOT EXISTS accounts (
 CREATE TABLE IF NOT EXISTS journals (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     bank       text NOT NULL,
-    kind       text NOT NULL CHECK (kind IN ('opening', 'debit', 'credit', 'arrival')),
-    subject    text NOT NULL,  -- the payment, or the account that is opened
+    kind       text NOT NULL CHECK (kind IN ('opening', 'history', 'debit', 'credit', 'arrival')),
+    subject    text NOT NULL,  -- the payment, the account that is opened, or that and a number of its history
     text       text NOT NULL,
     booked_at  timestamptz NOT NULL,
     UNIQUE (bank, kind, subject)  -- a payment is debited at most once, and credited at most once

@@ -57,9 +57,7 @@ _TRANSACTIONS = Resource(
     "Transaction", "/transactions", f"{_ONE}/transactions", "ReadTransactions", _HIDDEN, "TransactionInformation",
     ("ReadTransactionsCredits", "ReadTransactionsDebits"),
 )  # fmt: skip
-_STATEMENTS = Resource(
-    "Statement", "/statements", f"{_ONE}/statements", "ReadStatements", ("StatementAmount",), "StatementAmount"
-)
+_STATEMENTS = Resource("Statement", "/statements", f"{_ONE}/statements", "ReadStatements", ("StatementAmount",), "StatementAmount")
 RESOURCES = (
     Resource("Account", "/accounts", _ONE, "ReadAccounts", ("Account", "Servicer", "StatementFrequencyAndFormat"), "Account"),
     Resource("Balance", "/balances", f"{_ONE}/balances", "ReadBalances"),
@@ -357,7 +355,9 @@ async def _minted(stage: Stage) -> str:
 def _levels() -> list[Rule]:
     rules = []
     for resource, path in ADDRESSES:
-        rules.append(Rule(f"`{path}` is told whole under {' and '.join(resource.most)}", "200, not empty", _answers(resource, path)))
+        rules.append(
+            Rule(f"`{path}` is told whole under {' and '.join(resource.most)}", "200, not empty", _answers(resource, path))
+        )
         if resource.only_detail:
             level = f"{resource.permission}Detail"
             rules.append(Rule(f"`{path}` hides what {level} shows", "nothing of it", _lacks(resource, path)))
@@ -378,15 +378,15 @@ _AUTH_DATE, _IP_ADDRESS = "Tue, 01 Dec 2026 09:30:00", "x_fapi_customer_ip_addre
 RULES = (
     *_levels(),
     *_needed(),
-    Rule("A resource needs a token", "26 times 401 without a body", _everywhere("nobody")),
-    Rule("A resource needs a customer's token", "26 times 403 AG01", _everywhere("client")),
-    Rule("A resource needs the scope accounts", "26 times 403 AG01", _everywhere("payments")),
-    Rule("A resource is read in JSON", "26 times 406 without a body", _everywhere("customer", accept="text/html")),
-    Rule("A resource is only read", "26 times 405 without a body", _everywhere("customer", method="POST")),
-    Rule("An account that was not shared is forbidden", "18 times 403 AG01", _at(NOT_SHARED)),
-    Rule("An account that does not exist is unknown", "18 times 400 U011", _at("foobar")),
-    Rule("An account whose id is longer than any is unknown", "18 times 400 U011", _at("x" * 200)),
-    Rule("An account whose id holds what no text may is unknown", "18 times 400 U011", _at("a%00b")),
+    Rule("A resource needs a token", f"{len(_EVERY)} times 401 without a body", _everywhere("nobody")),
+    Rule("A resource needs a customer's token", f"{len(_EVERY)} times 403 AG01", _everywhere("client")),
+    Rule("A resource needs the scope accounts", f"{len(_EVERY)} times 403 AG01", _everywhere("payments")),
+    Rule("A resource is read in JSON", f"{len(_EVERY)} times 406 without a body", _everywhere("customer", accept="text/html")),
+    Rule("A resource is only read", f"{len(_EVERY)} times 405 without a body", _everywhere("customer", method="POST")),
+    Rule("An account that was not shared is forbidden", f"{len(_OF_ONE)} times 403 AG01", _at(NOT_SHARED)),
+    Rule("An account that does not exist is unknown", f"{len(_OF_ONE)} times 400 U011", _at("foobar")),
+    Rule("An account whose id is longer than any is unknown", f"{len(_OF_ONE)} times 400 U011", _at("x" * 200)),
+    Rule("An account whose id holds what no text may is no address", f"{len(_OF_ONE)} times 404 without a body", _at("a%00b")),
     Rule("A statement that does not exist is unknown", "400 U011", _read(f"{_ONE}/statements/foobar")),
     Rule("The transactions of a statement that does not exist", "400 U011", _read(f"{_ONE}/statements/foobar/transactions")),
     Rule("Only credits are shown where only they were agreed", "Credit", _directions("ReadTransactionsCredits")),
@@ -423,7 +423,8 @@ RULES = (
     Rule("`x-fapi-customer-ip-address` is an address", "400 U006", _read("/accounts", **{_IP_ADDRESS: "256.0.0.1"})),
     Rule("`x-fapi-customer-ip-address` may be of IPv6", "200", _read("/accounts", **{_IP_ADDRESS: "2001:db8::1"})),
     Rule("`Accept` may say more", "200", _read("/accounts", accept="text/html;q=0.1, application/json;charset=UTF-8;q=0.5")),
-    Rule("`Accept` names no other character set", "406 without a body", _read("/accounts", accept="application/json;charset=utf-16")),
+    Rule("`Accept` names no other character set", "406 without a body",
+         _read("/accounts", accept="application/json;charset=utf-16")),
     Rule("`Accept` does not exclude JSON", "406 without a body", _read("/accounts", accept="application/json;q=0")),
     Rule("An encrypted answer, which the bank does not give, is not acceptable", "406 without a body",
          _read("/accounts", accept="application/jose+jwe")),

@@ -140,7 +140,8 @@ class Product:
     def debits(self, amount_minor: int) -> int:
         """Return how often customers' accounts were debited with an amount."""
         ledger = self._patiently("GET", f"{self.house.modelbank_url}/control/ledger?bank={BANK}").json()
-        mine = [entry["amount_minor"] for entry in ledger["entries"] if entry["role"] == "customer"]
+        debits = [entry for entry in ledger["entries"] if entry["kind"] == "debit" and entry["role"] == "customer"]
+        mine = [entry["amount_minor"] for entry in debits]
         return mine.count(-amount_minor)
 
     # Death.

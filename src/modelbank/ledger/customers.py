@@ -10,6 +10,28 @@ PASSWORD = "pretend"  # noqa: S105  # shown on the sign-in page: nobody should t
 OWN_FUNDS, IN_FLIGHT, OTHER_BANKS = "own-funds", "in-flight", "other-banks"
 
 
+RENT_MINOR, POWER_MINOR = 650_00, 54_80
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """What an account did every month before the bank was started."""
+
+    day: int
+    text: str
+    amount_minor: int
+
+
+# Each sums to zero, so that an account holds what it opened with.
+_EVERYDAY = (
+    Habit(1, "Salary Kestrel Foods", 1_900_00),
+    Habit(2, "Rent", -RENT_MINOR),
+    Habit(12, "Linnet Power", -POWER_MINOR),
+    Habit(20, "Finch Groceries", -1_195_20),
+)
+_SAVING = (Habit(1, "Interest", 12_00), Habit(3, "To current account", -12_00))
+
+
 @dataclass(frozen=True, slots=True)
 class SeedAccount:
     """An account as it is opened; `suffix` ends the account number."""
@@ -18,6 +40,11 @@ class SeedAccount:
     type_code: str  # CACC or SVGS (ISO ExternalCashAccountType)
     nickname: str
     opening_minor: int
+
+    @property
+    def habits(self) -> tuple[Habit, ...]:
+        """Return what the account did every month, money in before money out."""
+        return _SAVING if self.type_code == "SVGS" else _EVERYDAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""Open the pretend customers' accounts with their first money, once."""
+"""Open the pretend customers' accounts with their first money and what they did since, once."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 from modelbank.database import Tx
 from modelbank.ledger import store
@@ -17,9 +18,10 @@ from modelbank.ledger.customers import (
     account_number,
     sort_code,
 )
-from modelbank.ledger.store import Account
+from modelbank.ledger.store import Account, Movement
 
 _OPEN_FOR = timedelta(days=400)
+_NOON = 12
 _OWN = ((OWN_FUNDS, "own_funds", 1), (IN_FLIGHT, "in_flight", 2), (OTHER_BANKS, "other_banks", 3))
 
 
@@ -40,7 +42,23 @@ async def _open(tx: Tx, bank: str, place: int, seed: SeedAccount, username: str 
     account_id = f"{bank}-{seed.suffix}"
     await store.add_account(tx, _account(bank, place, seed, account_id, "customer", username, holder, opened_at), seed.suffix)
     lines = [(OWN_FUNDS, -seed.opening_minor), (account_id, seed.opening_minor)]
-    await store.post_journal(tx, bank, "opening", account_id, "Opening balance", lines, opened_at)
+    is_new = await store.post_journal(tx, bank, "opening", account_id, "Opening balance", lines, opened_at)
+    if is_new and username is not None:
+        await store.post_history(tx, bank, account_id, OWN_FUNDS, list(_history(seed, opened_at, await store.now(tx))))
+
+
+def _history(seed: SeedAccount, opened_at: datetime, now: datetime) -> Iterator[Movement]:
+    """Return what an account did in each whole month between two times."""
+    month = _month_after(opened_at)
+    while (following := _month_after(month)) <= now:
+        for habit in seed.habits:
+            yield Movement(habit.text, habit.amount_minor, month.replace(day=habit.day, hour=_NOON))
+        month = following
+
+
+def _month_after(moment: datetime) -> datetime:
+    first = moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (first + timedelta(days=32)).replace(day=1)
 
 
 def _account(

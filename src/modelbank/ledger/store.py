@@ -111,6 +111,15 @@ async def list_accounts(tx: Tx, bank: str, ids: Sequence[str] | None = None) -> 
     return [Account(**row) for row in rows]
 
 
+async def has_account(tx: Tx, bank: str, account_id: str) -> bool:
+    """Tell whether a customer of the bank has an account with this id."""
+    return bool(
+        await tx.fetchval(
+            "SELECT EXISTS (SELECT FROM accounts WHERE bank = $1 AND id = $2 AND role = 'customer')", bank, account_id
+        )
+    )
+
+
 async def find_account_by_number(tx: Tx, identification: str) -> Account | None:
     """Find an account at any of the pretend banks by its sort code and number, 14 digits together."""
     row = await tx.fetchrow(f"SELECT {_ACCOUNT} FROM accounts WHERE sort_code || number = $1", identification)
@@ -170,6 +179,49 @@ async def post_journal(
     return row is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Money that came in or, below zero, went out."""
+
+    text: str
+    amount_minor: int
+    booked_at: datetime
+
+
+async def post_history(tx: Tx, bank: str, account_id: str, against: str, movements: Sequence[Movement]) -> None:
+    """Book what an account did before the bank was started, each against one of the bank's own accounts."""
+    await tx.execute(
+        """
+        WITH movement AS (
+            SELECT $2 || ' ' || place AS subject, text, amount_minor, booked_at
+            FROM unnest($4::text[], $5::bigint[], $6::timestamptz[]) WITH ORDINALITY
+                AS movement (text, amount_minor, booked_at, place)
+        ),
+        journal AS (
+            INSERT INTO journals (bank, kind, subject, text, booked_at)
+            SELECT $1, 'history', subject, text, booked_at FROM movement ORDER BY booked_at
+            RETURNING id, subject
+        ),
+        line AS (
+            SELECT id, account_id, amount_minor * side AS amount_minor FROM journal JOIN movement USING (subject)
+            CROSS JOIN (VALUES ($2, 1), ($3, -1)) AS both_sides (account_id, side)
+        ),
+        entry AS (
+            INSERT INTO entries (journal_id, bank, account_id, amount_minor) SELECT id, $1, account_id, amount_minor FROM line
+        )
+        UPDATE accounts SET balance_minor = balance_minor + total
+        FROM (SELECT account_id, sum(amount_minor)::bigint AS total FROM line GROUP BY account_id) AS sums
+        WHERE accounts.bank = $1 AND accounts.id = sums.account_id
+        """,
+        bank,
+        account_id,
+        against,
+        [movement.text for movement in movements],
+        [movement.amount_minor for movement in movements],
+        [movement.booked_at for movement in movements],
+    )
+
+
 async def list_entries(tx: Tx, bank: str) -> list[dict[str, Any]]:
     """List every entry of a bank's ledger, oldest first."""
     rows = await tx.fetch(
@@ -183,21 +235,60 @@ async def list_entries(tx: Tx, bank: str) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-async def list_statement(
-    tx: Tx, bank: str, account_ids: Sequence[str], since: datetime | None, until: datetime | None
-) -> list[dict[str, Any]]:
-    """List the booked entries of some accounts between two times, newest first, at most 1,000."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A booked movement of one account's money."""
+
+    journal_id: int
+    account_id: str
+    amount_minor: int
+    text: str
+    booked_at: datetime
+
+
+async def list_booked(
+    tx: Tx,
+    bank: str,
+    account_ids: Sequence[str],
+    since: datetime | None,
+    until: datetime | None,
+    directions: Sequence[bool],
+    limit: int,
+    offset: int,
+) -> tuple[list[Entry], int]:
+    """List the booked entries of some accounts, newest first, and count them all. A direction is True for credits.
+
+    Times are compared as answers tell them: to the millisecond.
+    """
     rows = await tx.fetch(
         """
-        SELECT journal_id, account_id, amount_minor, text, booked_at, kind
+        SELECT journal_id, account_id, amount_minor, text, booked_at, count(*) OVER () AS total
         FROM entries JOIN journals ON journals.id = journal_id
-        WHERE entries.bank = $1 AND account_id = ANY($2)
-          AND ($3::timestamptz IS NULL OR booked_at >= $3) AND ($4::timestamptz IS NULL OR booked_at <= $4)
-        ORDER BY journal_id DESC LIMIT 1000
+        WHERE entries.bank = $1 AND account_id = ANY($2) AND (amount_minor > 0) = ANY($5::bool[])
+          AND ($3::timestamptz IS NULL OR date_trunc('milliseconds', booked_at) >= $3)
+          AND ($4::timestamptz IS NULL OR date_trunc('milliseconds', booked_at) <= $4)
+        ORDER BY booked_at DESC, journal_id DESC, account_id LIMIT $6 OFFSET $7
         """,
         bank,
         list(account_ids),
         since,
         until,
+        list(directions),
+        limit,
+        offset,
     )
-    return [dict(row) for row in rows]
+    return [Entry(*list(row)[:-1]) for row in rows], rows[0]["total"] if rows else 0
+
+
+async def get_balance_at(tx: Tx, account: Account, moment: datetime) -> int:
+    """Return what an account held at the end of a millisecond."""
+    balance: int = await tx.fetchval(
+        """
+        SELECT coalesce(sum(amount_minor), 0)::bigint FROM entries JOIN journals ON journals.id = journal_id
+        WHERE entries.bank = $1 AND account_id = $2 AND date_trunc('milliseconds', booked_at) <= $3
+        """,
+        account.bank,
+        account.id,
+        moment,
+    )
+    return balance

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ REASONS = {
     "AM04": "There is not enough money in the account.",
     "CUST": "The customer said no.",
     "DS04": "The bank stopped the payment after accepting it.",
+    "TKXP": "The time that was agreed is over.",
     "U036": "The customer did not finish at the bank.",
     "U037": "The customer could not be authorised.",
 }
@@ -19,12 +21,13 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer: what goes beside `Links` and `Meta`, and the path that `Links.Self` names."""
+    """A successful answer: what goes beside `Links` and `Meta`, the path that `Links.Self` names, and those of other pages."""
 
     status: int
     content: dict[str, Any]
     self_path: str
     meta: dict[str, Any]
+    pages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,9 @@ class File:
     body: bytes
 
 
-def created(content: dict[str, Any], self_path: str) -> Answer:
+def created(content: dict[str, Any], self_path: str, **meta: Any) -> Answer:
     """Answer 201 with a resource."""
-    return Answer(201, content, self_path, {})
+    return Answer(201, content, self_path, meta)
 
 
 def read(content: dict[str, Any], self_path: str, **meta: Any) -> Answer:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from modelbank.openbanking.errors import Code, Refused
+from modelbank.openbanking.times import Moment, NotATime
 from modelbank.web.texts import holds_nul
 
 _WHERE = re.compile(r" - at `\$?(?P<path>[^`]*)`$")
@@ -53,12 +54,18 @@ def _depth(value: Any) -> int:
 def check_shape(content: dict[str, Any], shape: type[Any]) -> Any:
     """Return the content as a typed value. Raise Refused with the code and path of the first thing that is wrong."""
     try:
-        return msgspec.convert(content, shape, strict=True)
+        return msgspec.convert(content, shape, strict=True, dec_hook=_special)
     except msgspec.ValidationError as wrong:
-        raise _refusal(str(wrong)) from wrong
+        raise _refusal(str(wrong), is_time=isinstance(wrong.__cause__, NotATime)) from wrong
 
 
-def _refusal(text: str) -> Refused:
+def _special(kind: type[Any], value: Any) -> Any:
+    """Read what JSON has no type for."""
+    assert kind is Moment  # noqa: S101  # the shapes have no other
+    return Moment(value)
+
+
+def _refusal(text: str, *, is_time: bool) -> Refused:
     where = _WHERE.search(text)
     path = where["path"].lstrip(".") if where else ""
     message = _WHERE.sub("", text)
@@ -66,5 +73,5 @@ def _refusal(text: str) -> Refused:
         path = f"{path}.{member['name']}".lstrip(".")
         code = Code.FIELD_UNEXPECTED if "unknown field" in text else Code.FIELD_MISSING
     else:
-        code = Code.FIELD_INVALID
+        code = Code.DATE_INVALID if is_time else Code.FIELD_INVALID
     return Refused(code, f"{message}."[:500], path[:500] or None)

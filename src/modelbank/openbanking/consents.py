@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from msgspec import UNSET, UnsetType
@@ -13,6 +13,7 @@ from modelbank.openbanking.answers import status_reason, timestamp
 from modelbank.openbanking.errors import Code, Refused, forbidden, not_found
 from modelbank.openbanking.guard import Call
 from modelbank.openbanking.store import Consent
+from modelbank.openbanking.times import Moment
 
 
 async def get_consent(tx: Tx, call: Call, kind: str, consent_id: str) -> Consent:
@@ -27,28 +28,26 @@ async def get_consent(tx: Tx, call: Call, kind: str, consent_id: str) -> Consent
 
 def state_of(consent: Consent) -> dict[str, Any]:
     """Return the members that the bank adds to what the client asked for."""
+    expired_at = consent.expires_at if consent.status == "EXPD" else None
+    reason = ("TKXP", None) if expired_at else (consent.reason_code, consent.reason)
     return {
         "ConsentId": consent.id,
         "CreationDateTime": timestamp(consent.created_at),
         "Status": consent.status,
-        "StatusUpdateDateTime": timestamp(consent.status_at),
-        **status_reason(consent.reason_code, consent.reason),
+        "StatusUpdateDateTime": timestamp(expired_at or consent.status_at),
+        **status_reason(*reason),
     }
 
 
-def expiry_of(asked: datetime | UnsetType, now: datetime) -> datetime | None:
-    """Return when a consent is to end, if it is. Raise Refused (U003) when that has passed; without a zone it is UTC."""
+def told_back(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what a client asked for as an answer tells it: every time has a zone there."""
+    return {name: Moment(value).told if name.endswith("DateTime") else value for name, value in asked.items()}
+
+
+def expiry_of(asked: Moment | UnsetType, now: datetime) -> datetime | None:
+    """Return when a consent is to end, if it is. Raise Refused (U003) when that has passed."""
     if asked is UNSET:
         return None
-    moment = in_utc(asked, "Data.ExpirationDateTime")
-    if moment <= now:
+    if asked.at <= now:
         raise Refused(Code.DATE_INVALID, "The expiry must lie ahead.", "Data.ExpirationDateTime")
-    return moment
-
-
-def in_utc(moment: datetime, path: str) -> datetime:
-    """Return a time in UTC, which it is in already when it has no zone. Raise Refused (U003) for one before or after all years."""
-    try:
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except OverflowError:
-        raise Refused(Code.DATE_INVALID, "This is no date and time.", path) from None
+    return asked.at

@@ -33,6 +33,7 @@ class Code(StrEnum):
     SCHEME_UNSUPPORTED = "U027"
     ALREADY_EXISTS = "U029"
     FORBIDDEN = "AG01"
+    TOKEN_EXPIRED = "TKXP"  # noqa: S105  # a code of the standard, no secret
 
 
 @dataclass

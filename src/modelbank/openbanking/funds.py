@@ -13,7 +13,7 @@ from modelbank.ledger import store as ledger
 from modelbank.oauth import store as oauth_store
 from modelbank.openbanking import store
 from modelbank.openbanking.answers import Answer, created, read, timestamp
-from modelbank.openbanking.consents import expiry_of, get_consent, state_of
+from modelbank.openbanking.consents import expiry_of, get_consent, state_of, told_back
 from modelbank.openbanking.errors import Code, Refused, forbidden
 from modelbank.openbanking.guard import Call
 from modelbank.openbanking.payments import check_account, check_amount
@@ -81,4 +81,4 @@ class Funds:
 
 
 def _consent_content(consent: Consent) -> dict[str, Any]:
-    return {"Data": consent.content["Data"] | state_of(consent)}
+    return {"Data": told_back(consent.content["Data"]) | state_of(consent)}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import ipaddress
 import re
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -28,11 +30,14 @@ from modelbank.quirks import EARLY_SECONDS, SKEW_SECONDS, Quirk
 from modelbank.web.asgi import BadRequest, Request, Response
 
 JSON = "application/json; charset=utf-8"
+INVALID_TOKEN = ("www-authenticate", 'Bearer error="invalid_token"')
 _INTERACTION = re.compile(r"[\x21-\x7e]{1,128}")
 _BEARER = re.compile(r"bearer ([A-Za-z0-9._~+/=-]{1,512})", re.IGNORECASE)
 _MAX_KEY = 40
 _SIGNATURE = "x-jws-signature"
 _WEB_PAGE = b"<!doctype html><html><head><title>Bad Request</title></head><body><h1>Bad Request</h1></body></html>"
+_FULL_DATE = "%a, %d %b %Y %H:%M:%S"  # RFC 7231 §7.1.1.1, before its zone
+_ZONES = (" GMT", " UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +101,17 @@ class Guard:
         except Bare as bare:
             return Response(bare.status, bare.body, bare.headers)
         except Refused as refused:
-            return _shape(bank, endpoint, refused.status, _error(refused))
+            return _refusal(bank, refused, is_signed=endpoint.is_signed)
         except BadRequest as wrong:
-            return _shape(bank, endpoint, 400, _error(Refused(Code.FIELD_INVALID, str(wrong))))
+            return _refusal(bank, Refused(Code.FIELD_INVALID, str(wrong)), is_signed=endpoint.is_signed)
         if answer is None:
             return Response(204)
         if isinstance(answer, File):
             return _document(answer)
-        content = answer.content | {"Links": {"Self": bank.issuer + answer.self_path}, "Meta": answer.meta}
+        links = {name: bank.issuer + path for name, path in {"Self": answer.self_path, **answer.pages}.items()}
+        content = answer.content | {"Links": links, "Meta": answer.meta}
         skew_seconds = SKEW_SECONDS if Quirk.CLOCK_SKEW in call.quirks else 0
-        response = _shape(bank, endpoint, answer.status, content, skew_seconds)
+        response = _shape(bank, answer.status, content, is_signed=endpoint.is_signed, skew_seconds=skew_seconds)
         return _with_wrong_signature(bank, response) if await self._is_forged(call, endpoint) else response
 
     async def _is_forged(self, call: Call, endpoint: Endpoint) -> bool:
@@ -126,6 +132,7 @@ class Guard:
         if agreed is not None:
             await self._disturb(agreed)
         _check_media(request, endpoint)
+        _check_customer(request)
         key = _idempotency_key(request) if endpoint.idempotent else ""
         if endpoint.shape is not None and endpoint.is_signed:
             verify_body(bank, client, request.headers.get(_SIGNATURE), request.body)
@@ -140,7 +147,7 @@ class Guard:
             raise Bare(401, (("www-authenticate", "Bearer"),))
         token = await oauth_store.find_token(self._pool, bank.id, match[1])
         if token is None or not hmac.compare_digest(token.thumbprint, thumbprint(request.certificate)):
-            raise Bare(401, (("www-authenticate", 'Bearer error="invalid_token"'),))
+            raise Bare(401, (INVALID_TOKEN,))
         return token
 
     async def _agreed(self, bank: Bank, token: AccessToken, request: Request) -> Agreed | None:
@@ -167,16 +174,41 @@ def interaction_id(request: Request) -> str:
     return given if _INTERACTION.fullmatch(given) else str(uuid.uuid4())
 
 
+def broken(bank: Bank, path: str) -> Response:
+    """Say that something unexpected went wrong at the bank (U000)."""
+    refused = Refused(Code.UNEXPECTED, "Something went wrong at the bank.", status=500)
+    return _refusal(bank, refused, is_signed="/pisp/" in path)
+
+
 def _check_media(request: Request, endpoint: Endpoint) -> None:
-    ranges = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "*/*").split(",")]
-    accepted = {endpoint.media_type, f"{endpoint.media_type.partition('/')[0]}/*", "*/*"}
-    if accepted.isdisjoint(ranges):
+    accepted = (endpoint.media_type, f"{endpoint.media_type.partition('/')[0]}/*", "*/*")
+    if not any(_is_json(part, accepted) for part in request.headers.get("accept", "*/*").split(",")):
         raise Bare(406)
-    if endpoint.shape is None:
-        return
-    media, *options = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
-    if media != "application/json" or any(option.replace('"', "") != "charset=utf-8" for option in options if option):
+    if endpoint.shape is not None and not _is_json(request.headers.get("content-type", ""), ("application/json",)):
         raise Bare(415)
+
+
+def _is_json(text: str, names: tuple[str, ...]) -> bool:
+    """Tell whether a media type is one of these, in UTF-8 and not excluded by its weight. Other parameters say nothing."""
+    media, *options = (part.strip() for part in text.lower().replace('"', "").split(";"))
+    given = dict(option.replace(" ", "").split("=", 1) for option in options if "=" in option)
+    return media in names and given.get("charset", "utf-8") == "utf-8" and given.get("q", "1").strip("0.") != ""
+
+
+def _check_customer(request: Request) -> None:
+    """Refuse what cannot be true of a customer (U006); what is left out or empty says nothing."""
+    for name, check in (("x-fapi-auth-date", _check_date), ("x-fapi-customer-ip-address", ipaddress.ip_address)):
+        try:
+            if given := request.headers.get(name, "").strip():
+                check(given)
+        except ValueError:
+            raise Refused(Code.HEADER_INVALID, "This cannot be.", name) from None
+
+
+def _check_date(text: str) -> None:
+    if not text.endswith(_ZONES):
+        raise ValueError("A full date ends with its zone.")
+    datetime.strptime(text[:-4], _FULL_DATE)  # noqa: DTZ007  # only whether there is such a date
 
 
 def _idempotency_key(request: Request) -> str:
@@ -201,10 +233,15 @@ def _document(file: File) -> Response:
     return Response(200, file.body, (*headers, ("cache-control", "no-store")))
 
 
-def _shape(bank: Bank, endpoint: Endpoint, status: int, content: dict[str, Any], skew_seconds: int = 0) -> Response:
+def _refusal(bank: Bank, refused: Refused, *, is_signed: bool) -> Response:
+    answer = _shape(bank, refused.status, _error(refused), is_signed=is_signed)
+    return answer.with_headers(INVALID_TOKEN) if refused.code is Code.TOKEN_EXPIRED else answer
+
+
+def _shape(bank: Bank, status: int, content: dict[str, Any], *, is_signed: bool, skew_seconds: int = 0) -> Response:
     body = msgspec.json.encode(content)
     headers: tuple[tuple[str, str], ...] = (("content-type", JSON), ("cache-control", "no-store"))
-    if endpoint.is_signed:
+    if is_signed:
         headers = (*headers, (_SIGNATURE, sign_body(bank, body, skew_seconds)))
     return Response(status, body, headers)
 

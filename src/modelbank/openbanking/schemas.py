@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
+
+from modelbank.openbanking.times import Moment
 
 PURPOSE_CODES = frozenset(Path(__file__).with_name("purpose_codes.txt").read_text(encoding="ascii").split())
 
@@ -155,7 +156,7 @@ class ReportingDetail(Open, frozen=True):
     """What must be reported."""
 
     type: Text35 | UnsetType = UNSET
-    date: datetime | UnsetType = UNSET
+    date: Moment | UnsetType = UNSET
     country: Country | UnsetType = UNSET
     amount: Amount | UnsetType = UNSET
     information: list[Text35] | UnsetType = UNSET
@@ -183,7 +184,7 @@ class ReferredDocument(Open, frozen=True):
     code: Text4 | UnsetType = UNSET
     issuer: Text35 | UnsetType = UNSET
     number: Text35 | UnsetType = UNSET
-    related_date: datetime | UnsetType = UNSET
+    related_date: Moment | UnsetType = UNSET
     line_details: list[str] | UnsetType = UNSET
 
 
@@ -236,7 +237,7 @@ class Authorisation(Closed, frozen=True):
     """How many people may have to agree."""
 
     authorisation_type: Literal["Any", "Single"]
-    completion_date_time: datetime | UnsetType = UNSET
+    completion_date_time: Moment | UnsetType = UNSET
 
 
 class ScaSupportData(Open, frozen=True):
@@ -299,7 +300,7 @@ class FundsConsentData(Closed, frozen=True):
     """`Data` of a consent to confirm funds."""
 
     debtor_account: DebtorAccount
-    expiration_date_time: datetime | UnsetType = UNSET
+    expiration_date_time: Moment | UnsetType = UNSET
 
 
 class FundsConsentRequest(Closed, frozen=True):
@@ -330,9 +331,9 @@ class AccessConsentData(Open, frozen=True):
     """`Data` of an account access consent."""
 
     permissions: Annotated[list[Permission], Meta(min_length=1)]
-    expiration_date_time: datetime | UnsetType = UNSET
-    transaction_from_date_time: datetime | UnsetType = UNSET
-    transaction_to_date_time: datetime | UnsetType = UNSET
+    expiration_date_time: Moment | UnsetType = UNSET
+    transaction_from_date_time: Moment | UnsetType = UNSET
+    transaction_to_date_time: Moment | UnsetType = UNSET
 
 
 class AccessConsentRequest(Open, frozen=True):

@@ -14,13 +14,15 @@ from typing import Any
 
 from modelbank.database import Pool
 from modelbank.ledger import store as ledger
+from modelbank.ledger.customers import POWER_MINOR, RENT_MINOR
 from modelbank.ledger.store import Account
 from modelbank.openbanking.answers import Answer, File, money, read, timestamp
 
 MOST_STATEMENTS = 12
+_MOST_LINES = 1_000_000
 _PAYEE = {"SchemeName": "UK.OBIE.SortCodeAccountNumber", "Identification": "20000055779911", "Name": "Wren Conveyancing"}
 _MANDATE = {"MandateIdentification": "WREN-4711", "Classification": "FIXE", "Frequency": {"Type": "MNTH"}}
-_RENT_MINOR, _POWER_MINOR, _FEE_MINOR = 65_000, 5_480, 12_000
+_FEE_MINOR = 12_000
 
 Make = Callable[[Account, datetime, bool], list[dict[str, Any]]]
 
@@ -68,7 +70,7 @@ def standing_orders(account: Account, now: datetime, in_detail: bool) -> list[di
         "AccountId": account.id,
         "StandingOrderId": f"{account.id}-sto-1",
         "NextPaymentDateTime": timestamp(next_month(now)),
-        "NextPaymentAmount": money(_RENT_MINOR),
+        "NextPaymentAmount": money(RENT_MINOR),
         "StandingOrderStatusCode": "ACTV",
         "MandateRelatedInformation": _MANDATE,
         "RemittanceInformation": {"Structured": [{"CreditorReferenceInformation": {"Reference": "RENT"}}]},
@@ -86,7 +88,7 @@ def direct_debits(account: Account, now: datetime, _: bool) -> list[dict[str, An
             "Name": "Linnet Power",
             "MandateRelatedInformation": _MANDATE,
             "PreviousPaymentDateTime": timestamp(first_of(now)),
-            "PreviousPaymentAmount": money(_POWER_MINOR),
+            "PreviousPaymentAmount": money(POWER_MINOR),
         }
     ]
 
@@ -105,15 +107,13 @@ def scheduled_payments(account: Account, now: datetime, in_detail: bool) -> list
 
 
 def products(account: Account, _: datetime, __: bool) -> list[dict[str, Any]]:
-    """Return the product that the account is."""
-    return [
-        {
-            "AccountId": account.id,
-            "ProductId": "everyday",
-            "ProductName": "Everyday account",
-            "ProductType": "PersonalCurrentAccount",
-        }
-    ]
+    """Return the product that the account is. The standard has a code for current accounts, none for savings."""
+    if account.type_code == "SVGS":
+        other = {"Name": "Instant savings", "Description": "Savings that can be had back at any time"}
+        about = {"ProductId": "savings", "ProductName": "Instant savings", "ProductType": "Other", "OtherProductType": other}
+        return [{"AccountId": account.id, **about}]
+    about = {"ProductId": "everyday", "ProductName": "Everyday account", "ProductType": "PersonalCurrentAccount"}
+    return [{"AccountId": account.id, **about}]
 
 
 def offers(account: Account, _: datetime, __: bool) -> list[dict[str, Any]]:
@@ -172,10 +172,10 @@ def statement_months(account: Account, now: datetime) -> list[Month]:
     return months
 
 
-async def tell_statements(pool: Pool, chosen: Sequence[tuple[Account, Month]], permissions: Sequence[str], path: str) -> Answer:
-    """Return the statements of these accounts and months."""
+async def tell_statements(pool: Pool, statements: Sequence[tuple[Account, Month]], permissions: Sequence[str], path: str) -> Answer:
+    """Return statements."""
     in_detail = "ReadStatementsDetail" in permissions
-    data = [await _statement(pool, account, month, in_detail=in_detail) for account, month in chosen]
+    data = [await _statement(pool, account, month, in_detail=in_detail) for account, month in statements]
     return read({"Data": {"Statement": data}}, path, TotalPages=1)
 
 
@@ -190,30 +190,25 @@ async def _statement(pool: Pool, account: Account, month: Month, *, in_detail: b
         "CreationDateTime": timestamp(month.until),
     }
     if in_detail:
-        closing = await _closing_minor(pool, account, month)
+        closing = await ledger.get_balance_at(pool, account, month.until)
         side = "Credit" if closing >= 0 else "Debit"
         about["StatementAmount"] = [{"CreditDebitIndicator": side, "Type": "UK.OBIE.ClosingBalance", "Amount": money(closing)}]
     return about
 
 
-async def _closing_minor(pool: Pool, account: Account, month: Month) -> int:
-    later = await ledger.list_statement(pool, account.bank, [account.id], month.until, None)
-    later_minor: int = sum(entry["amount_minor"] for entry in later)
-    return account.balance_minor - later_minor
-
-
 async def write_statement(pool: Pool, account: Account, month: Month) -> File:
     """Return a statement as comma-separated values (RFC 4180): a line for each booking and the balance after it, oldest first."""
-    entries = await ledger.list_statement(pool, account.bank, [account.id], month.since, month.until)
-    balance_minor = await _closing_minor(pool, account, month) - sum(entry["amount_minor"] for entry in entries)
+    both = (True, False)
+    entries, _ = await ledger.list_booked(pool, account.bank, [account.id], month.since, month.until, both, _MOST_LINES, 0)
+    balance_minor = await ledger.get_balance_at(pool, account, month.until) - sum(entry.amount_minor for entry in entries)
     text = io.StringIO()
     lines = csv.writer(text)
     lines.writerow(("Date", "Description", "Amount", "Balance"))
     lines.writerow((f"{month.since:%Y-%m-%d}", "Balance brought forward", "", _pounds(balance_minor)))
     for entry in reversed(entries):
-        balance_minor += entry["amount_minor"]
-        booked_on = f"{entry['booked_at'].astimezone(UTC):%Y-%m-%d}"
-        lines.writerow((booked_on, entry["text"], _pounds(entry["amount_minor"]), _pounds(balance_minor)))
+        balance_minor += entry.amount_minor
+        booked_on = f"{entry.booked_at.astimezone(UTC):%Y-%m-%d}"
+        lines.writerow((booked_on, entry.text, _pounds(entry.amount_minor), _pounds(balance_minor)))
     lines.writerow((f"{month.until:%Y-%m-%d}", "Closing balance", "", _pounds(balance_minor)))
     return File("text/csv", f"{month.id_of(account)}.csv", text.getvalue().encode())
 

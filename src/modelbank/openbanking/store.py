@@ -37,6 +37,11 @@ class Consent:
         content: dict[str, Any] = json.loads(self.request)
         return content
 
+    @property
+    def may_be_renewed(self) -> bool:
+        """True when its customer may agree to it once more: it lasts, and is in force."""
+        return self.status == "AUTH" and self.kind != "payments"
+
 
 _CONSENT = """id, bank, client_id, kind,
     CASE WHEN status IN ('AWAU', 'AUTH') AND expires_at <= app_now() THEN 'EXPD' ELSE status END AS status,
@@ -85,14 +90,16 @@ async def find_consent(tx: Tx, bank: str, kind: str, consent_id: str) -> Consent
 
 
 async def authorise_consent(tx: Tx, consent_id: str, username: str, account_ids: Sequence[str]) -> bool:
-    """Record that the customer agreed; False when the consent no longer waits for them."""
+    """Record that the customer agreed, or agreed again to what lasts; False when the consent no longer waits for them."""
     row = await tx.fetchrow(
         """
         WITH moment AS MATERIALIZED (SELECT app_now() AS at)
-        UPDATE consents SET status = 'AUTH', username = $2, account_ids = $3, status_at = at, authorised_at = at,
-            reason_code = NULL, reason = NULL
+        UPDATE consents SET status = 'AUTH', username = $2, account_ids = $3, authorised_at = at,
+            status_at = CASE status WHEN 'AWAU' THEN at ELSE status_at END, reason_code = NULL, reason = NULL
         FROM moment
-        WHERE id = $1 AND status = 'AWAU' AND (expires_at IS NULL OR expires_at > at) RETURNING 1
+        WHERE id = $1 AND (status = 'AWAU' OR (status = 'AUTH' AND kind <> 'payments' AND username = $2))
+            AND (expires_at IS NULL OR expires_at > at)
+        RETURNING 1
         """,
         consent_id,
         username,

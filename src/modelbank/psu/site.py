@@ -48,7 +48,7 @@ class Site:
 
     def application(self) -> Application:
         """Return the ASGI application."""
-        return Application(self._answer, _crashed)
+        return Application(self._answer, _failed)
 
     async def _answer(self, request: Request) -> Response:
         host = request.headers.get("host", "").split(":")[0].lower()
@@ -135,8 +135,8 @@ def _stopped(place: Place, status: int, title: str, text: str) -> Response:
     return page("stopped.html", bank=place.bank, prefix=place.prefix, status=status, title=title, text=text, way_on=None)
 
 
-def _crashed(_request: Request) -> Response:
-    return page("stopped.html", bank=None, prefix="", status=500, title="Something broke", text=_BROKEN, way_on=None)
+def _failed(_request: Request, status: int) -> Response:
+    return page("stopped.html", bank=None, prefix="", status=status, title="Something broke", text=_BROKEN, way_on=None)
 
 
 _NOWHERE = "There is no such page"

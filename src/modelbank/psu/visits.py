@@ -213,7 +213,7 @@ class Visits:
         consent = await store.find_consent(self._pool, bank.id, asked.resource_scope, asked.consent_id)
         if consent is None or consent.client_id != asked.client.id:
             raise RequestRefused("invalid_request", "U011: There is no such consent.", returnable=True)
-        if consent.status != "AWAU":
+        if consent.status != "AWAU" and not consent.may_be_renewed:
             raise RequestRefused("invalid_request", "U009: The consent does not await a customer.", returnable=True)
 
     def _refuse_request(self, place: Place, params: dict[str, str], refused: RequestRefused) -> Response:
@@ -301,11 +301,16 @@ class Visits:
         if customer is not None and hmac.compare_digest(form.get("password", "").encode(), PASSWORD.encode()):
             if visit.wanted is not None and visit.wanted.username not in {None, username}:
                 return self._sign_in_page(visit, username, error="This request is for another customer. Sign in as that one.")
+            if visit.consent.may_be_renewed and visit.consent.username != username:
+                return self._sign_in_page(visit, username, error="This was agreed to by another customer. Sign in as that one.")
             await oauth_store.note_login(self._pool, visit.authorisation.id, username)
             if Quirk.SHORT_SESSION in await self._quirks(visit, username):
                 seconds = self._config.limits.short_session_seconds
                 await oauth_store.shorten_session(self._pool, visit.authorisation.id, seconds)
-            return see_other(visit.place.path("accounts", visit.authorisation.id))
+            if not visit.consent.may_be_renewed:
+                return see_other(visit.place.path("accounts", visit.authorisation.id))
+            await oauth_store.note_accounts(self._pool, visit.authorisation.id, visit.consent.account_ids)
+            return see_other(visit.place.path("confirm", visit.authorisation.id))
         if await oauth_store.note_wrong_login(self._pool, visit.authorisation.id, MOST_WRONG_LOGINS):
             error = "That user name and password do not go together. Check them and try again."
             return self._sign_in_page(visit, username, error=error)
@@ -328,7 +333,7 @@ class Visits:
     # -- deciding -------------------------------------------------------------------------------------------------
 
     async def _grant(self, visit: Visit, chosen: list[Account]) -> None:
-        """Grant, once. If the consent or the decoupled request stopped waiting meanwhile, the visit ends as refused."""
+        """Grant, once, and end what was granted before. What stopped waiting meanwhile ends the visit as refused."""
         authorisation = visit.authorisation
         async with self._pool.acquire() as connection, connection.transaction():
             if not await oauth_store.finish_authorisation(connection, authorisation.id, "granted", None, None):
@@ -341,6 +346,8 @@ class Visits:
                 await oauth_store.withdraw_grant(connection, authorisation.id, "U009: The consent no longer awaits the customer.")
                 if authorisation.asked_by is not None:
                     await backchannel_store.withdraw_answer(connection, authorisation.asked_by)
+                return
+            await oauth_store.revoke_tokens_of_consent(connection, visit.consent.id)
 
     async def _answer_client(self, tx: Tx, authorisation: Authorisation, outcome: str) -> bool:
         """Record the answer for a client that asked from behind; False when it was answered before or came too late."""

@@ -143,15 +143,18 @@ class Routes:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/\0]{1,128})", path))
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/\0]+)", path))
 
 
 class Application:
-    """An ASGI application around one handler, which never lets an exception reach the client."""
+    """An ASGI application around one handler, which never lets an exception reach the client.
 
-    def __init__(self, handle: Handler, crashed: Callable[[Request], Response]) -> None:
+    `failed` answers what the handler cannot: a body that is too long (413), and a crash (500).
+    """
+
+    def __init__(self, handle: Handler, failed: Callable[[Request, int], Response]) -> None:
         self._handle = handle
-        self._crashed = crashed
+        self._failed = failed
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve one request."""
@@ -159,7 +162,7 @@ class Application:
             return
         body = await _read_body(receive)
         if body is None:
-            await _send(scope, send, Response(413))
+            await _send(scope, send, self._failed(_request(scope, b""), 413))
             return
         request = _request(scope, body)
         try:
@@ -168,7 +171,7 @@ class Application:
             response = Response(400, str(wrong).encode(), (("content-type", "text/plain; charset=utf-8"),))
         except Exception:  # the outermost handler: whatever happened, the client gets an answer and the log the cause
             log.exception("a request failed: %s %s", request.method, request.path)
-            response = self._crashed(request)
+            response = self._failed(request, 500)
         await _send(scope, send, response)
 
 
