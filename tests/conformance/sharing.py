@@ -145,6 +145,15 @@ async def _agreed_again(stage: Stage) -> str:
     return f"{(await _state(stage, consent_id))['Status']}; the old token {before}; the new token {after}"
 
 
+async def _not_agreed_again(stage: Stage) -> str:
+    consent_id, token = await shared(stage, DETAILS)
+    await stage.browser.open(f"/authorize?{stage.tpp.authorize_query(stage.tpp.request_claims(consent_id, 'accounts'))}")
+    await stage.browser.sign_in("alex")
+    await stage.browser.submit({}, form=1)
+    error, status = stage.browser.returned()["error"], (await _state(stage, consent_id))["Status"]
+    return f"error={error}, consent {status}; accounts {await refusal(stage.tpp, await stage.tpp.get('aisp/accounts', token))}"
+
+
 async def _agreed_by_another(stage: Stage) -> str:
     consent_id, token = await shared(stage, DETAILS)
     await stage.browser.open(f"/authorize?{stage.tpp.authorize_query(stage.tpp.request_claims(consent_id, 'accounts'))}")
@@ -235,6 +244,8 @@ _STATE_RULES = (
     Rule("A consent that was rejected stays so", "error=invalid_request", _refused_then_asked),
     Rule("A consent that is authorised may be agreed to again, and the token before ends",
          "AUTH; the old token 401 without a body; the new token 200", _agreed_again),
+    Rule("A customer who does not agree again changes nothing", "error=access_denied, consent AUTH; accounts 200",
+         _not_agreed_again),
     Rule("A consent is agreed to again by its own customer alone", "not signed in, consent AUTH, still mulberry-101",
          _agreed_by_another),
 )  # fmt: skip

@@ -94,7 +94,7 @@ async def test_money_on_its_way_is_spent_and_an_answer_sets_nothing_aside(modelb
         ("400 U002", {"Data": {"DebtorAccount": account(Name="")}}),
         ("400 U021", {"Data": {"DebtorAccount": account("9990104000030")}}),
         ("400 U027", {"Data": {"DebtorAccount": account("4444333322221111", SchemeName="UK.OBIE.PAN")}}),
-        ("400 U002", asked(ExpirationDateTime="tomorrow")),
+        ("400 U003", asked(ExpirationDateTime="tomorrow")),
         ("400 U003", asked(ExpirationDateTime="2020-01-01T00:00:00Z")),
     ],
 )

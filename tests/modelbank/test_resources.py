@@ -328,7 +328,7 @@ async def test_only_what_was_agreed_is_shown(tpp: Tpp, browser: Browser) -> None
     assert (await tpp.get(f"aisp/accounts/{account['AccountId']}", token)).status_code == 200
     for path in ("balances", "transactions", "party", f"accounts/{account['AccountId']}/parties"):
         assert (await tpp.get(f"aisp/{path}", token)).status_code == 403
-    assert code(await tpp.get("aisp/accounts/mulberry-102", token)) == "400 U011"
+    assert code(await tpp.get("aisp/accounts/mulberry-102", token)) == "403 AG01"
     assert (await tpp.get("aisp/accounts/mulberry-101/foobar", token)).status_code == 404
 
 

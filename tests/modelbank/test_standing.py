@@ -74,11 +74,11 @@ async def test_without_the_permission_it_is_forbidden(path: str, tpp: Tpp, brows
 
 
 @pytest.mark.parametrize("path", KINDS)
-async def test_an_account_that_was_not_shared_is_unknown(path: str, tpp: Tpp, browser: Browser) -> None:
+async def test_an_account_that_was_not_shared_is_forbidden(path: str, tpp: Tpp, browser: Browser) -> None:
     _, permission, has_levels = KINDS[path]
     token = await share(tpp, browser, f"{permission}Detail" if has_levels else permission)
     answer = await tpp.get(f"aisp/accounts/mulberry-102/{at_one(path)}", token)
-    assert (answer.status_code, answer.json()["Errors"][0]["ErrorCode"]) == (400, "U011")
+    assert (answer.status_code, answer.json()["Errors"][0]["ErrorCode"]) == (403, "AG01")
 
 
 def signed(entry: dict[str, Any]) -> float:
