@@ -40,8 +40,9 @@ test asks for it. A conditional test is skipped only when the bank answers that 
 _RULES_OPENING = """
 ## Our own tests of the standard's rules
 
-For each rule one attempt to break it (or, where a rule grants something, to see it withheld). *Seen* is the bank's answer. Every
-refusal is also checked to carry `x-fapi-interaction-id`, and every one with a body under `/pisp` to be signed by the bank.
+For each rule one attempt to break it (or, where a rule grants something, to see it granted, and withheld). *Seen* is the bank's
+answer. Every refusal is also checked to carry `x-fapi-interaction-id`, and every one with a body under `/pisp` to be signed by the
+bank; what is read of accounts is checked against the official OpenAPI document.
 """
 _CLOSING = """
 ## Between the connector and the bank

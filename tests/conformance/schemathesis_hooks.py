@@ -19,6 +19,7 @@ from jwt.algorithms import get_default_algorithms
 from requests.auth import AuthBase
 
 _PARTY: dict[str, Any] = json.loads(Path(os.environ["CONFORMANCE_THIRD_PARTY"]).read_text(encoding="utf-8"))
+_CUSTOMER = {"x-fapi-customer-ip-address": "192.0.2.1", "x-fapi-auth-date": "Tue, 01 Dec 2026 09:30:00 GMT"}
 _KEY: Any = load_pem_private_key(Path(_PARTY["key"]).read_bytes(), None)
 
 
@@ -40,12 +41,15 @@ class ThirdParty(AuthBase):
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Sign; let every second id be one that exists, and every second body hold what the bank would act on."""
+    """Sign; let every second id and header be of what exists, and every second body hold what the bank would act on."""
     kwargs["auth"] = ThirdParty()
     for name, known in _PARTY["ids"].items():
         given = (case.path_parameters or {}).get(name)
         if given is not None and zlib.crc32(str(given).encode()) % 2:
             case.path_parameters[name] = known
+    for name, known in _CUSTOMER.items():
+        if name in (case.headers or {}) and zlib.crc32(repr(case.headers).encode()) % 2:
+            case.headers[name] = known
     data = case.body.get("Data") if isinstance(case.body, dict) else None
     if isinstance(data, dict) and zlib.crc32(repr(data).encode()) % 2:
         data.update(_PARTY["members"].get(case.path, {}))
