@@ -68,9 +68,9 @@ redirect, pushed request and signed response, and pay by the decoupled flow.
 | accounts: consent, accounts, balances, transactions | mandatory | all |
 | what else stands about accounts: parties, beneficiaries, products, statements … | conditional | all, of one account and of all |
 | a statement's file | optional | comma-separated values (`Accept: text/csv`); see below |
-| pages of a long list (`Links.Next`) | optional | left out: a list is one page of at most 1,000 |
+| pages of a long list (`Links.Next`) | optional | transactions; other lists are one page |
 | confirmation of funds | mandatory for card issuers | all |
-| a consent that lasts is authorised again | mandatory | left out: a client makes a new consent |
+| a consent that lasts is authorised again | mandatory | by its own customer; the token before ends |
 | decoupled flow | optional | poll, no ping; the intent alone names the customer, or `id_token_hint` |
 | event notifications, encrypted messages, dynamic registration | optional | left out; clients are registered by configuration |
 

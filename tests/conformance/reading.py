@@ -269,6 +269,14 @@ def _some(query: str, path: str = "/transactions") -> Attempt:
     return attempt
 
 
+async def _file(stage: Stage) -> str:
+    answer = await stage.tpp.get(
+        await _where(stage, f"{_ONE}/statements/{{StatementId}}/file"), await _token(stage), accept="text/csv"
+    )
+    [columns] = {line.count(",") + 1 for line in answer.text.splitlines()}
+    return f"{answer.headers['content-type']}, {columns} columns"
+
+
 async def _agreed_period(stage: Stage) -> str:
     everything = await _history(stage)
     moments = sorted({entry["BookingDateTime"] for entry in everything})
@@ -428,8 +436,10 @@ RULES = (
     Rule("`Accept` does not exclude JSON", "406 without a body", _read("/accounts", accept="application/json;q=0")),
     Rule("An encrypted answer, which the bank does not give, is not acceptable", "406 without a body",
          _read("/accounts", accept="application/jose+jwe")),
-    Rule("`/accounts/{AccountId}/statements/{StatementId}/file` (optional) is not implemented", "404 without a body",
-         _read(f"{_ONE}/statements/{{StatementId}}/file")),
+    Rule("A statement's file is comma-separated values", "text/csv; charset=utf-8, 4 columns", _file),
+    Rule("A statement's file needs ReadStatementsDetail", "403 AG01",
+         _read(f"{_ONE}/statements/any/file", "ReadAccountsBasic", "ReadStatementsBasic")),
+    Rule("The file of a statement that does not exist", "400 U011", _read(f"{_ONE}/statements/any/file")),
     Rule("A part of an account that is not in the standard", "404 without a body", _read(f"{_ONE}/foobar")),
     Rule("A resource that is not in the standard", "404 without a body", _read("/foobar")),
     Rule("Card numbers are masked without ReadPAN", reason="the bank has no cards"),
