@@ -50,6 +50,8 @@ BROWSER = "b" * 43
 class TownRegistry(ScriptedRegistry):
     """The scripted banks, as the pages list them."""
 
+    closed: frozenset[str] = frozenset()  # by the operator
+
     def get_listing(self, bank_id: str) -> BankListing:
         """Return a bank as pages show it. Raise NotFound."""
         self.get_bank(bank_id)
@@ -57,9 +59,9 @@ class TownRegistry(ScriptedRegistry):
 
     def list_banks(self) -> tuple[BankListing, ...]:
         """Return every bank, all of them well."""
-        return tuple(
-            BankListing(one, f"{one.title()} Bank", None, None, None, HealthReport(0, 0.0, None, None, None)) for one in self.banks
-        )
+        well = HealthReport(0, 0.0, None, None, None)
+        reasons = {one: "Maintenance" if one in self.closed else None for one in self.banks}
+        return tuple(BankListing(one, f"{one.title()} Bank", None, reason, None, well) for one, reason in reasons.items())
 
     def find_logo(self, name: str) -> None:
         """Find none: the scripted banks have no logo."""

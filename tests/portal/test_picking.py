@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from strongroom.portal.accent import DARK, LIGHT, contrast, parse_colour
 from strongroom.portal.brands import LINE_CONTRAST, brands_css
 from strongroom.portal.pages import picking
 from strongroom.portal.views.paying import BankList, InTrouble, OutOfReach
+from tests.faults.town import COOKIE, open_town
 
 SINCE = datetime(2026, 11, 21, 14, 5, tzinfo=UTC)
 WELL = HealthReport(20, 0.0, None, None, None, 0.2, 0.5)
@@ -75,3 +77,19 @@ def test_whatever_a_banks_colour_is_its_words_are_read_and_its_edge_is_seen(acce
     for (fill, on_fill, line), ground in ((light, LIGHT), (dark, DARK)):
         assert contrast(parse_colour(fill), parse_colour(on_fill)) >= 4.5
         assert contrast(parse_colour(line), ground.surface) >= LINE_CONTRAST
+
+
+async def test_nobody_agrees_at_a_bank_that_was_closed_while_they_read(database: Any):
+    async with open_town(database) as town:
+        registry: Any = town.house.registry
+        registry.closed = frozenset({"mulberry"})
+        opened = await town.open_session(town.alder.record)
+        headers = {"cookie": f"{COOKIE}session={opened['session']}"}
+        for here, back in (
+            (f"/customer/pay/{town.alder.ids['waiting credit']}", ""),
+            (f"/customer/share/{town.alder.ids['waiting account']}", "/bank"),
+        ):
+            answer = await town.http.post(f"{here}/check", data={"bank": "mulberry", "csrf": opened["csrf"]}, headers=headers)
+            assert (answer.status_code, answer.headers["location"]) == (303, f"{here}{back}")
+        assert await town.owner.fetchval("SELECT count(*) FROM payments") == 2, "the town's own, one a firm"
+        assert await town.owner.fetchval("SELECT count(*) FROM shares") == 2

@@ -105,10 +105,8 @@ async def agree(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]
     bank_id, typed = form.get("bank", ""), form.get("part", "")[:20]
     asked = await visit.house.desk.credit_request(await visit.records(), request_id)
     listing = visit.house.registry.get_listing(bank_id)
-    if listing.is_closed:
-        return visit.go(paths.pay(request_id))
     part = shaping.read_part(asked, typed) if typed else asked.request.amount_minor
-    if isinstance(part, FieldProblem):  # or it has been paid meanwhile: that page tells
+    if isinstance(part, FieldProblem) or listing.is_closed:  # or it has been paid meanwhile: that page tells
         return visit.go(paths.pay(request_id))
     try:
         begun = await visit.house.payments.begin(
