@@ -182,7 +182,7 @@ async def test_what_cannot_be_read_is_answered_with_a_fault(bank: Bank, body: st
         ({"RegistrationChannel": "5"}, "Invalid RegistrationChannel, "),
         ({"BankId": "eight"}, "Invalid BankId, "),
         ({"IsFailure": "perhaps"}, "Invalid IsFailure, "),
-        ({"PostCode": "1.5"}, "Invalid PostCode, "),
+        ({"IsApprovedAndEnabled": "perhaps"}, "Invalid IsApprovedAndEnabled, "),
         ({"Address1": "x" * 201}, "Invalid Address1, "),
     ],
 )
@@ -194,7 +194,7 @@ async def test_what_the_contract_asks_for_is_asked_for(bank: Bank, changes: dict
     "changes",
     [
         {"City": ""}, {"RegistrationChannel": "9"}, {"ExpiryDate": "1800"}, {"Email": None}, {"HeaderTerminalId": None},
-        {"PrimaryMobileNumber": "+2347908516601"},
+        {"PrimaryMobileNumber": "+2347908516601"}, {"PostCode": "SW1A 1AA"}, {"IsVerveEAccount": "N"}, {"FailureReason": "none"},
     ],
 )  # fmt: skip
 async def test_what_live_software_sends_is_accepted(bank: Bank, changes: dict[str, str | None]):

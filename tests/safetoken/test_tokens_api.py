@@ -189,11 +189,16 @@ async def test_a_token_is_nobodys_then_somebodys_then_blocked(desk: Desk, serial
     assert (await desk.call("POST", "/find", 404, {"cardPan": desk.pan}))["code"] == "82003"
     given = await desk.call("POST", f"/{serial}/assign", body={"cardPan": desk.pan})
     assert (given["status"], given["code"]) == ("assigned", "81003")
+    assert (await desk.call("POST", f"/{serial}/block", 409))["code"] == "81003"
     assert (await desk.call("POST", "/find", body={"cardPan": desk.pan}))["serial"] == serial
     await desk.call("POST", f"/{serial}/activate")
     assert (await desk.call("POST", f"/{serial}/block"))["code"] == "81001"
-    assert (await desk.call("POST", f"/{serial}/unlock", 409))["code"] == "Conflict"
+    for move in ("unlock", "block", "activate", "unassign"):
+        refused = await desk.call("POST", f"/{serial}/{move}", 409)
+        assert (refused["code"], refused["description"]) == ("81001", "Token Has been blocked")
     assert (await desk.call("POST", f"/{serial}/retire"))["status"] == "retired"
+    refused = await desk.call("POST", f"/{serial}/activate", 409)
+    assert (refused["code"], refused["description"]) == ("Conflict", "The token is retired, and that does not allow this")
 
 
 async def test_a_broken_device_is_replaced_in_one_step(desk: Desk, serial: str) -> None:

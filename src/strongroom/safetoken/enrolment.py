@@ -11,11 +11,12 @@ import phonenumbers
 
 from strongroom.kit.crypto import Secret
 from strongroom.safetoken.cards import is_card_number
-from strongroom.safetoken.members import MEMBERS, Kind
+from strongroom.safetoken.members import MEMBERS
 
 _MAX_LENGTH = 200
 _CHANNELS = frozenset({"1", "9"})  # the document says 9, its sample and live software say 1
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False, "": False}
+_SWITCHES = frozenset({"IsApprovedAndEnabled", "IsFailure"})  # what they say decides something here
 _NUMBER = re.compile(r"[+-]?[0-9]{1,10}")
 _MAX_BANK_ID = 2**31 - 1
 _PHONE_SHOWN = 2
@@ -121,6 +122,12 @@ def read_changes(members: Mapping[str, str]) -> Changes:
     )
 
 
+def read_failure_reason(members: Mapping[str, str]) -> str:
+    """Return the number of a failed registration; an empty text for anything else, which might tell of a person."""
+    reason = members.get("FailureReason", "")
+    return reason if _NUMBER.fullmatch(reason) else ""
+
+
 def join_faults(faults: tuple[str, ...]) -> str:
     """Return the description of an answer: each fault followed by a comma and a blank, as the document's sample has it."""
     return "".join(f"{fault}, " for fault in faults)
@@ -152,13 +159,11 @@ def _pan_faults(members: Mapping[str, str]) -> Iterator[str]:
 
 
 def _misshapen(members: Mapping[str, str]) -> Iterator[str]:
-    """Yield what cannot be of its member's kind, or is too long to be kept."""
+    """Yield switches that say neither yes nor no, and what is too long to be kept. What decides nothing is kept as it came."""
     judged = {"BankId", "RegistrationChannel", "CardPan", "PrimaryMobileNumber"}
     for member in MEMBERS:
         value = members.get(member.name, "")
-        if member.name in judged or not value:
+        if member.name in judged:
             continue
-        is_number = member.kind is not Kind.NUMBER or _NUMBER.fullmatch(value)
-        is_flag = member.kind is not Kind.FLAG or value.lower() in _FLAGS
-        if not is_number or not is_flag or len(value) > _MAX_LENGTH:
+        if len(value) > _MAX_LENGTH or (member.name in _SWITCHES and value.lower() not in _FLAGS):
             yield f"Invalid {member.name}"

@@ -23,6 +23,7 @@ from strongroom.safetoken.enrolment import (
     mask_phone,
     read_bank_id,
     read_changes,
+    read_failure_reason,
 )
 from strongroom.safetoken.results import Result
 from strongroom.sca.cardholding.cardholders import Cardholders
@@ -130,7 +131,7 @@ class CardholderOperations:
         return judged
 
     async def _record_failure(self, tx: Tx, call: Call) -> Result:
-        await self._cardholders.record_failure(tx, call.issuer.id, call.actor, call.members.get("FailureReason", ""))
+        await self._cardholders.record_failure(tx, call.issuer.id, call.actor, read_failure_reason(call.members))
         return _DONE
 
     async def _update(self, tx: Tx, call: Call, pan: Secret) -> Result:

@@ -32,7 +32,7 @@ from strongroom.safetoken.codes import (
     USER_UNKNOWN,
     Code,
 )
-from strongroom.safetoken.errors import RestError, rest_errors
+from strongroom.safetoken.errors import RestError, answer_rest, rest_errors
 from strongroom.safetoken.token_schemas import (
     AssignIn,
     NewTokenIn,
@@ -42,7 +42,7 @@ from strongroom.safetoken.token_schemas import (
     TokenOut,
     TokensOut,
 )
-from strongroom.sca.devices.errors import NoSuchCardholder, NoSuchToken, TokenHeld
+from strongroom.sca.devices.errors import NoSuchCardholder, NoSuchToken, TokenHeld, TokenStateRefuses
 from strongroom.sca.devices.model import Algorithm, CodeAccepted, Kind, NewToken, Reason, Refused, Token, Verified
 from strongroom.sca.devices.otp_tokens import OtpTokens
 from strongroom.sca.devices.states import TokenState
@@ -74,6 +74,11 @@ _CODE_OF_REASON: Final = {
     Reason.NOT_ASSOCIATED: TOKEN_FOREIGN,
 }
 _CODE_OF_REFUSAL: Final = {NoSuchToken: TOKEN_UNKNOWN, NoSuchCardholder: USER_UNKNOWN, TokenHeld: TOKEN_TAKEN}
+_CODE_OF_REFUSING_STATE: Final = {
+    TokenState.ASSIGNED: TOKEN_NOT_ACTIVATED,
+    TokenState.LOCKED: TOKEN_LOCKED,
+    TokenState.BLOCKED: TOKEN_BLOCKED,
+}
 _NEW, _ASSIGN, _REPLACE, _RESYNCHRONISE = Reader(NewTokenIn), Reader(AssignIn), Reader(ReplaceIn), Reader(ResynchroniseIn)
 
 _Request = Request[Any, Any, Any]
@@ -90,13 +95,17 @@ class TokensApi:
     verification: Verification
 
 
-def answer_refusal(_: _Request, refusal: Refusal) -> Response[bytes]:
+def answer_refusal(request: _Request, refusal: Refusal) -> Response[bytes]:
     """Answer what the contract has a code for by that code."""
-    code = _CODE_OF_REFUSAL[type(refusal)]
+    code = _CODE_OF_REFUSAL.get(type(refusal))
+    if isinstance(refusal, TokenStateRefuses) and refusal.state is not None:
+        code = _CODE_OF_REFUSING_STATE.get(refusal.state)
+    if code is None:
+        return answer_rest(request, refusal)
     return Response(msgspec.json.encode(RestError(code.number, code.text)), status_code=refusal.status, media_type=_JSON)
 
 
-_ERRORS: Final[Any] = {**rest_errors(), **dict.fromkeys(_CODE_OF_REFUSAL, answer_refusal)}
+_ERRORS: Final[Any] = {**rest_errors(), **dict.fromkeys((*_CODE_OF_REFUSAL, TokenStateRefuses), answer_refusal)}
 
 
 @get(ADDRESS, opt=_READS, exception_handlers=_ERRORS)

@@ -180,6 +180,29 @@ async def test_a_lock_ends_by_itself_and_the_next_lasts_twice_as_long(town: Town
     assert [(await town.type(WRONG)) for _ in range(5)][-1] == Locked(900, just_now=True)
 
 
+async def test_a_lock_whose_time_is_over_is_no_lock_in_what_is_shown_either(town: Town) -> None:
+    await town.give()
+    for _ in range(5):
+        await town.type(WRONG)
+    shown = await town.tokens.get(town.issuer.id, "A1")
+    assert (shown.state, shown.failures, shown.locked_until is None) == (TokenState.LOCKED, 5, False)
+    await town.ahead(seconds=901)
+    shown = await town.tokens.get(town.issuer.id, "A1")
+    assert (shown.state, shown.failures, shown.locked_until) == (TokenState.ACTIVE, 0, None)
+    listed = town.tokens.list_tokens
+    assert await listed(town.issuer.id, state=TokenState.LOCKED) == []
+    assert await listed(town.issuer.id, state=TokenState.ACTIVE) == [shown]
+    assert (await town.tokens.block(town.issuer.id, ACTOR, "A1")).state is TokenState.BLOCKED
+
+
+async def test_a_cardholder_is_told_of_a_lock_that_wrong_pairs_set_at_the_support_desk(town: Town) -> None:
+    await town.give()
+    again = town.verification.resynchronise
+    outcomes = [await again(town.issuer.id, ACTOR, town.holder, WRONG, WRONG) for _ in range(6)]
+    assert [isinstance(outcome, Locked) for outcome in outcomes] == [False, False, False, False, True, True]
+    assert await town.owner.fetchval("SELECT count(*) FROM messages") == 1
+
+
 async def test_the_last_try_may_be_the_right_one(town: Town) -> None:
     await town.give()
     for _ in range(4):

@@ -82,7 +82,7 @@ class Cardholders:
 
     async def record_failure(self, tx: Tx, issuer_id: str, actor: str, reason: str) -> None:
         """Record that a registration failed at the issuer; nobody is enrolled."""
-        await audit.record(tx, issuer_id, actor, CardholderTag.NOT_ENROLLED, issuer_id, {"reason": reason[:10]})
+        await audit.record(tx, issuer_id, actor, CardholderTag.NOT_ENROLLED, issuer_id, {"reason": reason})
 
     async def find(self, tx: Tx, issuer_id: str, pan: Secret, *, lock: bool = False) -> Cardholder | None:
         """Return the cardholder of a card."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from strongroom.kit.errors import Conflict, Invalid, NotFound
+from strongroom.sca.devices.states import TokenState
 
 
 class NoSuchToken(NotFound):
@@ -42,9 +43,13 @@ class NoSuchCardholder(NotFound):
 
 
 class TokenStateRefuses(Conflict):
-    """The token's state does not allow this."""
+    """The token's state does not allow this. `state` is the one it is in, where it is that which refuses."""
 
     code, title = "token_state", "The token's state does not allow this"
+
+    def __init__(self, detail: str = "", *, state: TokenState | None = None) -> None:
+        super().__init__(detail or (f"The token is {state}, and that does not allow this" if state else ""))
+        self.state = state
 
 
 class OnePersonOnly(Conflict):

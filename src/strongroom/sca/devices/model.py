@@ -118,6 +118,7 @@ class Token:
     unblock_asked_by: str | None
     unblock_asked_at: datetime | None
     created_at: datetime
+    is_lock_over: bool = False  # it is active again, which its row does not say yet
 
     @property
     def counts(self) -> bool:

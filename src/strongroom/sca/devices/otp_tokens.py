@@ -133,7 +133,7 @@ class OtpTokens:
         async with self._db.transaction(issuer_id) as tx:
             old = await self._load(tx, issuer_id, serial)
             if old.cardholder_id is None or not await TOKEN.move(tx, issuer_id, old.id, TokenEvent.RETIRED):
-                raise TokenStateRefuses
+                raise TokenStateRefuses(state=old.state)
             await audit.record(tx, issuer_id, actor, TokenTag.RETIRED, old.id)
             return await self._assign(tx, issuer_id, actor, by_serial, old.cardholder_id)
 
@@ -180,7 +180,7 @@ class OtpTokens:
         except asyncpg.UniqueViolationError:
             raise HasToken from None
         if moved is None:
-            raise TokenStateRefuses if token.state is TokenState.RETIRED else TokenHeld
+            raise TokenStateRefuses(state=token.state) if token.state is TokenState.RETIRED else TokenHeld
         await audit.record(tx, issuer_id, actor, TokenTag.ASSIGNED, token.id, {"cardholder": cardholder_id})
         return await self._load(tx, issuer_id, serial)
 
@@ -195,7 +195,7 @@ class OtpTokens:
     ) -> Token:
         token = await self._load(tx, issuer_id, serial)
         if not await TOKEN.move(tx, issuer_id, token.id, event, sets=sets):
-            raise TokenStateRefuses
+            raise TokenStateRefuses(state=token.state)
         await audit.record(tx, issuer_id, actor, tag, token.id)
         return await self._load(tx, issuer_id, serial)
 

@@ -12,8 +12,12 @@ from strongroom.sca.devices.states import TokenState
 from strongroom.sca.devices.suites import read_suite
 from strongroom.sca.model import FIRST_LOCK_SECONDS, MAX_ATTEMPTS, MAX_LOCK_SECONDS
 
-_COLUMNS = """issuer_id, id, serial, state, kind, algorithm, digits, period_seconds, suite, cardholder_id, failures,
-              CASE WHEN state = 'locked' THEN locked_until END AS locked_until, unblock_asked_by, unblock_asked_at, created_at"""
+_IS_OVER = "(state = 'locked' AND locked_until <= app_now())"  # the row says so when the next code comes
+_COLUMNS = f"""issuer_id, id, serial, CASE WHEN {_IS_OVER} THEN 'active' ELSE state END AS state, {_IS_OVER} AS is_lock_over,
+               kind, algorithm, digits, period_seconds, suite, cardholder_id,
+               CASE WHEN {_IS_OVER} THEN 0 ELSE failures END AS failures,
+               CASE WHEN state = 'locked' AND NOT {_IS_OVER} THEN locked_until END AS locked_until,
+               unblock_asked_by, unblock_asked_at, created_at"""
 
 
 async def add(tx: Tx, issuer_id: str, token_id: str, new: NewToken, seed_sealed: bytes) -> bool:
@@ -92,7 +96,8 @@ async def list_tokens(
 ) -> list[Token]:
     """Return tokens in the order of their serials, after one of them."""
     rows = await tx.fetch(
-        f"""SELECT {_COLUMNS} FROM otp_tokens WHERE issuer_id = $1 AND ($2::text IS NULL OR state = $2)
+        f"""SELECT {_COLUMNS} FROM otp_tokens
+            WHERE issuer_id = $1 AND ($2::text IS NULL OR CASE WHEN {_IS_OVER} THEN 'active' ELSE state END = $2)
             AND ($3::text IS NULL OR cardholder_id = $3) AND ($4::text IS NULL OR serial > $4) ORDER BY serial LIMIT $5""",
         issuer_id, state, cardholder_id, after, limit,
     )  # fmt: skip
@@ -213,4 +218,5 @@ def _token(row: asyncpg.Record) -> Token:
         row["issuer_id"], row["id"], row["serial"], TokenState(row["state"]), Kind(row["kind"]), Algorithm(row["algorithm"]),
         row["digits"], row["period_seconds"], read_suite(row["suite"]) if row["suite"] else None, row["cardholder_id"],
         row["failures"], row["locked_until"], row["unblock_asked_by"], row["unblock_asked_at"], row["created_at"],
+        is_lock_over=row["is_lock_over"],
     )  # fmt: skip

@@ -53,12 +53,16 @@ class Verification:
     ) -> Verified:
         """Find a device that counted or drifted away again, by two codes that it showed in a row (RFC 4226 §7.4).
 
-        Into a device that signs the same question was typed for both.
+        Into a device that signs the same question was typed for both. A cardholder whose device is locked by this is told.
         """
         outcome = await self.try_codes(issuer_id, actor, cardholder_id, [first, second], serial=serial, question=question)
-        if not isinstance(outcome, Match):
+        if isinstance(outcome, Rejected | Refused):
             return outcome
         async with self._db.transaction(issuer_id) as tx:
+            if isinstance(outcome, Locked):
+                if outcome.just_now:
+                    await self._cardholders.tell_locked(tx, issuer_id, cardholder_id, outcome.seconds)
+                return outcome
             accepted = await self.accept(tx, actor, outcome, codes=2)
             if isinstance(accepted, CodeAccepted):
                 await audit.record(tx, issuer_id, actor, TokenTag.RESYNCHRONISED, accepted.token.id)
@@ -161,7 +165,7 @@ class Verification:
             return Refused(Reason.NOT_ASSOCIATED if await store.is_listed(tx, issuer_id, serial) else Reason.NO_TOKEN)
         if token is None:
             return Refused(Reason.NO_TOKEN)
-        if token.state is TokenState.LOCKED and await store.is_lock_over(tx, issuer_id, token.id):
+        if token.is_lock_over and await store.is_lock_over(tx, issuer_id, token.id):
             sets = {"failures": 0, "locked_until": None, "locked_by": None}
             await TOKEN.move(tx, issuer_id, token.id, TokenEvent.LOCK_ENDED, sets=sets)
             await audit.record(tx, issuer_id, actor, TokenTag.LOCK_ENDED, token.id)
