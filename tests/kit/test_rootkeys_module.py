@@ -156,12 +156,12 @@ async def test_while_the_module_is_away_what_it_must_open_is_unavailable_and_the
     tokens = list((softhsm / "tokens").iterdir())
     for one in tokens:
         one.rename(softhsm / one.name)
-    pkcs11.lib(str(LIBRARY)).reinitialize()
-    with pytest.raises(ModuleUnavailable):
-        await keys_of(app, vault)
+    for _ in range(3):
+        with pytest.raises(ModuleUnavailable) as refused:
+            await keys_of(app, vault)
+    assert refused.value.detail == ModuleUnavailable.title, "callers are told nothing of the module"
     for one in tokens:
         (softhsm / one.name).rename(one)
-    pkcs11.lib(str(LIBRARY)).reinitialize()
     assert (await keys_of(app, vault)).unseal_text("t", "c", "r", sealed) == "text"
 
 

@@ -7,6 +7,7 @@ HKDF's second step, done by the module (RFC 5869 §2.3), so that keys moved in f
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -16,10 +17,22 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pkcs11
+import structlog
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.hmac import HMAC
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Session
-from pkcs11.exceptions import EncryptedDataInvalid, FunctionFailed, GeneralError, PKCS11Error, UserAlreadyLoggedIn
+from pkcs11.exceptions import (
+    EncryptedDataInvalid,
+    FunctionFailed,
+    GeneralError,
+    PinExpired,
+    PinIncorrect,
+    PinInvalid,
+    PinLenRange,
+    PinLocked,
+    PKCS11Error,
+    UserAlreadyLoggedIn,
+)
 from pkcs11.mechanisms import GCMParams
 
 from strongroom.kit.crypto import KEY_BYTES, SealBroken, Secret, fingerprint
@@ -30,12 +43,19 @@ T = TypeVar("T")
 _TAG_BITS = 128
 _HASH_BYTES = 64
 _ZEROS = bytes(_HASH_BYTES)
+_PIN_REFUSED = (PinIncorrect, PinInvalid, PinLenRange, PinExpired, PinLocked)
+_log = structlog.get_logger("keys")
 
 
 class ModuleUnavailable(Unavailable):
     """The hardware module does not answer; nothing that it must open can be opened."""
 
     code, title = "keys_unavailable", "The module that keeps the root keys does not answer just now"
+
+    def __init__(self, reason: str = "") -> None:
+        """Take the reason for operators; callers are told nothing of the module."""
+        super().__init__()
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +126,9 @@ class ModuleKeeper:
         try:
             versions, has_index = self._line.use(self._look)
         except ModuleUnavailable as error:
-            raise RootKeysError(f"the hardware module cannot be used: {error.detail}") from error
+            raise RootKeysError(f"the hardware module cannot be used: {error.reason}") from error
         if not versions or not has_index:
-            raise RootKeysError("the hardware module has no root keys of ours: `strongroom keys init --module` makes them")
+            raise RootKeysError("the hardware module has no root keys of ours: `strongroom keys init` makes them")
         keys = {version: ModuleKey(version, f"{self._root}{version}", self._line) for version in versions}
         return ModuleKeys(keys, self._line, self._index)
 
@@ -168,17 +188,23 @@ class Line:
         self._lock = threading.Lock()  # a session does one thing at a time
 
     def use(self, work: Callable[[Session], T], *, writes: bool = False) -> T:
-        """Do something with the session, once more with a new one when it broke. Raise ModuleUnavailable, or what `work` raises."""
+        """Do something with the session: once more with a new one when it broke, and once with the library begun anew.
+
+        Raise ModuleUnavailable, or what `work` raises.
+        """
         with self._lock:
-            try:
-                return self._try(work, writes=writes)
-            except PKCS11Error:
-                self._close()
+            for mend in (self._close, self._begin_anew):
+                try:
+                    return self._try(work, writes=writes)
+                except _PIN_REFUSED as error:
+                    raise self._unavailable(error) from error  # tried again, a wrong PIN locks the token
+                except PKCS11Error:
+                    mend()
             try:
                 return self._try(work, writes=writes)
             except PKCS11Error as error:
                 self._close()
-                raise ModuleUnavailable(f"{type(error).__name__} of the token {self._token}") from error
+                raise self._unavailable(error) from error
 
     def _try(self, work: Callable[[Session], T], *, writes: bool) -> T:
         if self._session is None:
@@ -197,6 +223,17 @@ class Line:
             return token.open(rw=rw, user_pin=self._pin.reveal())
         except UserAlreadyLoggedIn:  # whoever logs in does so for all sessions of the process
             return token.open(rw=rw)
+
+    def _begin_anew(self) -> None:
+        """Begin the library anew: what it holds of a token that went away does not come back with the token."""
+        self._close()
+        with contextlib.suppress(PKCS11Error):
+            pkcs11.lib(str(self._module)).reinitialize()
+
+    def _unavailable(self, error: PKCS11Error) -> ModuleUnavailable:
+        reason = f"{type(error).__name__} of the token {self._token}"
+        _log.error("the hardware module does not answer", reason=reason)
+        return ModuleUnavailable(reason)
 
     def _close(self) -> None:
         session, self._session = self._session, None
