@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -156,7 +157,7 @@ class ReportingDetail(Open, frozen=True):
     """What must be reported."""
 
     type: Text35 | UnsetType = UNSET
-    date: Moment | UnsetType = UNSET
+    date: datetime | UnsetType = UNSET
     country: Country | UnsetType = UNSET
     amount: Amount | UnsetType = UNSET
     information: list[Text35] | UnsetType = UNSET
@@ -184,7 +185,7 @@ class ReferredDocument(Open, frozen=True):
     code: Text4 | UnsetType = UNSET
     issuer: Text35 | UnsetType = UNSET
     number: Text35 | UnsetType = UNSET
-    related_date: Moment | UnsetType = UNSET
+    related_date: datetime | UnsetType = UNSET
     line_details: list[str] | UnsetType = UNSET
 
 
@@ -237,7 +238,7 @@ class Authorisation(Closed, frozen=True):
     """How many people may have to agree."""
 
     authorisation_type: Literal["Any", "Single"]
-    completion_date_time: Moment | UnsetType = UNSET
+    completion_date_time: datetime | UnsetType = UNSET
 
 
 class ScaSupportData(Open, frozen=True):
