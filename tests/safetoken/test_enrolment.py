@@ -136,6 +136,14 @@ async def test_the_action_may_be_a_word_quoted_an_address_or_nothing(bank: Bank,
     assert answer.text == add_response("90000")
 
 
+@pytest.mark.parametrize(
+    "media", ["text/xml", 'text/xml;charset="UTF-8"', "text/xml; charset=us-ascii", "application/xml", "text/plain"]
+)
+async def test_an_envelope_is_read_whatever_it_is_called_as_long_as_it_is_utf_8(bank: Bank, media: str):
+    given = dressed(members(bank), namespaces=always(TECHQUEST))
+    assert said((await send(bank, given, {"content-type": media})).text) == ("90000", None)
+
+
 async def test_soap_1_2_is_answered_in_soap_1_2(bank: Bank):
     body = sample_request(members=members(bank)).replace("http://schemas.xmlsoap.org/soap/envelope/", SOAP_12)
     answer = await send(bank, body, {"content-type": 'application/soap+xml; action="AddCardHolder"', "soapaction": ""})

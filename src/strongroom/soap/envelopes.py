@@ -53,9 +53,9 @@ class MediaType:
 
 
 def read_media_type(content_type: str) -> MediaType:
-    """Read a Content-Type. Raise SoapFault for a charset other than UTF-8."""
+    """Read a Content-Type. Raise SoapFault for a charset other than UTF-8, or ASCII, which is part of it."""
     parameters = {name.lower(): value.strip('"') for name, value in _PARAMETER.findall(content_type)}
-    if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+    if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
         raise sender_fault("Only UTF-8 is read")
     return MediaType(_MEDIA_TYPES.get(content_type.partition(";")[0].strip().lower()), parameters.get("action"))
 

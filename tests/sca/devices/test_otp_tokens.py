@@ -307,3 +307,19 @@ async def test_a_blocked_token_is_unblocked_by_two_people_and_not_by_one(town: T
     await town.tokens.block(town.issuer.id, ACTOR, "A1")
     with pytest.raises(TokenStateRefuses):  # the first asking is used up
         await town.tokens.approve_unblock(ben, "A1")
+
+
+async def test_of_people_who_ask_or_approve_at_once_one_asks_and_one_approves(town: Town) -> None:
+    people = [
+        StaffMember(town.issuer.id, f"stf-{name}", name, f"{name}@mango.example", datetime(2026, 1, 1, tzinfo=UTC))
+        for name in "abcdef"
+    ]
+    await town.give()
+    for _ in range(5):
+        await town.tokens.block(town.issuer.id, ACTOR, "A1")
+        asked = await asyncio.gather(*(town.tokens.ask_unblock(one, "A1") for one in people), return_exceptions=True)
+        assert sum(isinstance(one, TokenStateRefuses) for one in asked) == 5
+        approved = await asyncio.gather(*(town.tokens.approve_unblock(one, "A1") for one in people), return_exceptions=True)
+        assert sum(not isinstance(one, Exception) for one in approved) == 1
+        assert await town.state() is TokenState.ACTIVE
+    assert await town.owner.fetchval("SELECT count(*) FROM audit_entries WHERE tag = 'sca:token:unblocked'") == 5
