@@ -15,7 +15,7 @@ from tests.modelbank.test_official_shapes import DOCUMENTS, check
 
 CONSENTS, QUESTIONS = "cbpii/funds-confirmation-consents", "cbpii/funds-confirmations"
 COF = "confirmation-funds"
-POOR, SLOW = "99901040000301", "99901040000401"  # the customer `poor` has £3.20
+POOR, JOINT = "99901040000301", "99901040000801"  # the customer `poor` has £3.20
 
 
 def account(identification: str = POOR, **more: Any) -> dict[str, Any]:
@@ -72,13 +72,13 @@ async def test_the_answer_is_whether_the_amount_could_be_spent(amount: str, avai
 
 
 async def test_money_on_its_way_is_spent_and_an_answer_sets_nothing_aside(modelbank: Running, tpp: Tpp, browser: Browser) -> None:
-    consent_id, customer = await allow(tpp, browser, "slow", SLOW)
+    consent_id, customer = await allow(tpp, browser, "joint", JOINT)
     accounts = (await modelbank.control("ledger?bank=mulberry"))["accounts"]
-    [has] = [one["available_minor"] for one in accounts if one["id"] == "mulberry-401"]
+    [has] = [one["available_minor"] for one in accounts if one["id"] == "mulberry-801"]
     everything = f"{has // 100}.{has % 100:02d}"
     for _ in range(2):
         assert (await tpp.post(QUESTIONS, question(consent_id, everything), customer)).json()["Data"]["FundsAvailable"] is True
-    agreed = await agree_payment(tpp, browser, "slow", "1.00")
+    agreed = await agree_payment(tpp, browser, "joint", "1.00")
     assert (await tpp.post("pisp/domestic-payments", agreed.order, agreed.token)).status_code == 201
     assert (await tpp.post(QUESTIONS, question(consent_id, everything), customer)).json()["Data"]["FundsAvailable"] is False
 
