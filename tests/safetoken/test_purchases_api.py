@@ -333,6 +333,22 @@ async def test_a_device_that_is_blocked_while_its_code_is_typed_ends_the_purchas
     assert (await shop.bank.call("GET", f"/{begun['authenticationId']}", 200))["code"] == "81001"
 
 
+@pytest.mark.parametrize(("ending", "code"), [("removed", "82001"), ("disapproved", "81003")])
+@pytest.mark.parametrize("by_device", [True, False])
+async def test_a_cardholder_who_is_removed_or_disapproved_while_the_code_is_typed_confirms_nothing(shop, by_device, ending, code):
+    await (enrol_with_device(shop) if by_device else enrol(shop))
+    begun = (await shop.merchant.begin())["authenticationId"]
+    right = code_at(SEED, 0) if by_device else (await codes(shop))[0]
+    cardholders, pan = shop.house.cardholders, Secret(CARD)
+    async with shop.house.db.transaction(shop.issuer.id) as tx:
+        if ending == "removed":
+            await cardholders.remove(tx, shop.issuer.id, ACTOR, pan)
+        else:
+            await cardholders.change(tx, shop.issuer.id, ACTOR, pan, {}, approved=False)
+    assert (await shop.merchant.verify(begun, right))["status"] == "locked"
+    assert (await shop.bank.call("GET", f"/{begun}", 200))["code"] == code
+
+
 async def test_an_issuer_may_refuse_devices_whose_code_names_no_amount(shop):
     await enrol_with_device(shop)
     await shop.house.issuers.change("operator:test", shop.issuer.id, {"refuse_server_linking": True})

@@ -79,6 +79,13 @@ async def find_by_id(tx: Tx, issuer_id: str, cardholder_id: str) -> asyncpg.Reco
     )
 
 
+async def hold_approved(tx: Tx, issuer_id: str, cardholder_id: str) -> bool | None:
+    """Return whether an enrolled cardholder is approved; who changes or removes them waits for this transaction."""
+    query = "SELECT approved FROM cardholders WHERE issuer_id = $1 AND id = $2 AND state = 'active' FOR SHARE"
+    approved: bool | None = await tx.fetchval(query, issuer_id, cardholder_id)
+    return approved
+
+
 async def set_details(tx: Tx, issuer_id: str, cardholder_id: str, details_sealed: bytes, *, approved: bool) -> None:
     """Write what was sent about a cardholder."""
     await tx.execute(

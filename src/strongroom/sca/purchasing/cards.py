@@ -48,8 +48,10 @@ class Cards(Protocol):
         """Charge a try, commit, compare."""
         ...
 
-    async def accept(self, tx: Tx, actor: str, matched: Matched | Match) -> Accepted | CodeAccepted | Rejected:
-        """Use the code up in the caller's transaction."""
+    async def accept(
+        self, tx: Tx, actor: str, purchase: Purchase, matched: Matched | Match
+    ) -> Accepted | CodeAccepted | Rejected | Unusable:
+        """Use the code up in the caller's transaction, unless its cardholder was removed or disapproved meanwhile."""
         ...
 
     async def tell_locked(self, tx: Tx, purchase: Purchase, seconds: int) -> None:

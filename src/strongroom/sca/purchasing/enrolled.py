@@ -59,11 +59,13 @@ class EnrolledCards:
         return await self._begin(tx, issuer, holder, purchase)
 
     async def begin_again(self, tx: Tx, issuer: Issuer, purchase: Purchase) -> Begun | Unusable:
-        """Open a newer challenge for the same cardholder; one who was removed meanwhile gets no message."""
+        """Open a newer challenge for the same cardholder; one who was removed or disapproved meanwhile gets no message."""
         if purchase.challenge_id:
             await self._challenges.supersede(tx, issuer.id, purchase.challenge_id)
         holder = await self._cardholders.find_by_id(tx, issuer.id, purchase.cardholder_id or "")
-        return Unusable(IssuerCode.NO_USER) if holder is None else await self._begin(tx, issuer, holder, purchase)
+        if holder is None or not holder.approved:
+            return Unusable(IssuerCode.NO_USER if holder is None else IssuerCode.NOT_ACTIVATED)
+        return await self._begin(tx, issuer, holder, purchase)
 
     async def try_code(self, actor: str, purchase: Purchase, typed: str) -> Matched | Match | Rejected | Locked | Unusable:
         """Charge a try, commit, compare."""
@@ -75,8 +77,13 @@ class EnrolledCards:
         )
         return Unusable(CODES[outcome.reason]) if isinstance(outcome, Refused) else outcome
 
-    async def accept(self, tx: Tx, actor: str, matched: Matched | Match) -> Accepted | CodeAccepted | Rejected:
-        """Use the code up in the caller's transaction."""
+    async def accept(
+        self, tx: Tx, actor: str, purchase: Purchase, matched: Matched | Match
+    ) -> Accepted | CodeAccepted | Rejected | Unusable:
+        """Use the code up in the caller's transaction, unless its cardholder was removed or disapproved meanwhile."""
+        approved = await self._cardholders.hold_approved(tx, purchase.issuer_id, purchase.cardholder_id or "")
+        if not approved:
+            return Unusable(IssuerCode.NO_USER if approved is None else IssuerCode.NOT_ACTIVATED)
         if isinstance(matched, Match):
             return await self._verification.accept(tx, actor, matched)
         return await self._challenges.accept(tx, matched)

@@ -60,7 +60,7 @@ class Judging:
         async with self._db.transaction(purchase.issuer_id) as tx:
             if isinstance(outcome, Matched | Match):
                 accepted = await self._accept_here(tx, actor, purchase, outcome)
-                if not isinstance(accepted, Rejected):
+                if not isinstance(accepted, Rejected | Unusable):
                     if purchase.challenge_id is not None:
                         await self._messages.note_used(tx, purchase.issuer_id, message_key(purchase.challenge_id))
                     return await self._right(tx, actor, purchase)
@@ -83,9 +83,9 @@ class Judging:
 
     async def _accept_here(
         self, tx: Tx, actor: str, purchase: Purchase, matched: Matched | Match
-    ) -> Accepted | CodeAccepted | Rejected:
+    ) -> Accepted | CodeAccepted | Rejected | Unusable:
         if purchase.judge == Judge.CARD or isinstance(matched, Match):
-            return await self._cards.accept(tx, actor, matched)
+            return await self._cards.accept(tx, actor, purchase, matched)
         return await self._challenges.accept(tx, matched)
 
     async def _judge_at_issuer(self, actor: str, purchase: Purchase, code: str) -> Judged:
