@@ -72,10 +72,14 @@ def house() -> Iterator[House]:
 
 
 def enter(folder: Path, users: TextIO) -> Started | None:
-    """Hold the product; return what had to be started."""
+    """Hold the product; return what had to be started: the marker `ready` tells other workers."""
     with locked("house"):
         fcntl.flock(users, fcntl.LOCK_SH)
-        return None if is_ready(folder) else start(folder)
+        if is_ready(folder):
+            return None
+        started = Started(start(folder), validate(folder))
+        (folder / "ready").touch()
+        return started
 
 
 def leave(folder: Path, users: TextIO, started: Started | None) -> None:
@@ -101,16 +105,14 @@ def off_the_documents(folder: Path) -> list[str]:
     return [f"{line['call']}: {line['off']}" for line in lines if line["off"]]
 
 
-def start(folder: Path) -> Started:
-    """Start the product and wait until it is ready; the marker `ready` tells other workers. Raise RuntimeError with its output."""
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    """Start the product and wait until it is ready. Raise RuntimeError with its output."""
     for _ in range(START_TRIES):
         process = launch(folder)
         deadline = time.monotonic() + START_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
             if has_said_ready(folder) and answers(f"{read_report(folder).base_url}/health/ready"):
-                started = Started(process, validate(folder))
-                (folder / "ready").touch()
-                return started
+                return process
             time.sleep(0.1)
         stop(process)
     raise RuntimeError(f"the product did not start:\n{output_of(folder).read_text()}")

@@ -159,7 +159,7 @@ async def test_the_list_of_banks_narrows_while_typing(page: Page, site: str) -> 
     await search.fill("zzz")
     await expect(page.locator("[data-search-count]")).to_contain_text("No bank of that name")
     await search.fill("")
-    await expect(page.locator("[data-bank]:visible")).to_have_count(10)
+    await expect(page.locator("[data-bank]:visible")).to_have_count(11)
 
 
 async def test_a_double_click_pays_once(page: Page, site: str) -> None:

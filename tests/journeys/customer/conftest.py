@@ -120,6 +120,8 @@ def axe() -> Axe:
     script = AXE.read_text("utf-8")
 
     async def check(page: Page) -> None:
+        await page.wait_for_load_state()  # a click has only begun to lead here
+        await page.wait_for_selector("main")
         await page.evaluate(f"() => {{ {script}; window.axe = axe; }}")
         result = await page.evaluate("rules => axe.run({ runOnly: { type: 'tag', values: rules } })", RULES)
         found = [(one["id"], [node["target"] for node in one["nodes"]]) for one in result["violations"]]

@@ -99,6 +99,14 @@ class Firm:
             await asyncio.sleep(TRY_EVERY_SECONDS)
         raise AssertionError(f"{path} is {found.get('status')}, not {states}")
 
+    async def events(self, kind: str) -> list[dict[str, Any]]:
+        """Return every event of a kind that the firm was ever told of, read page by page."""
+        found, after = [], 0
+        while page := (read := await self.get(f"events?limit=100&after={after}"))["data"]:
+            found += [event for event in page if event["type"] == kind]
+            after = read["next"]
+        return found
+
     async def codes(self, person: Person, count: int = 1) -> list[str]:
         """Return the codes that a phone received, oldest first, once there are so many."""
         codes: list[str] = []

@@ -41,8 +41,7 @@ async def test_wrong_codes_cost_tries_and_then_lock_and_the_firm_is_told(page: P
     await page.goto(f"{firm.house.base_url}/customer/login")
     await steps.tell_who(page, person)
     await steps.see(page, "Signing in is paused")
-    events = (await firm.get("events?limit=100"))["data"]
-    locked = [event for event in events if event["type"] == "customerAuthentication.locked"]
+    locked = await firm.events("customerAuthentication.locked")
     assert person.customer_id in {event["data"]["customerId"] for event in locked}
 
 
