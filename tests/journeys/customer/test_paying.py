@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.journeys.conftest import record_of
 from tests.journeys.customer import steps
 from tests.journeys.customer.conftest import Axe, NewPage
 from tests.journeys.customer.firm import Firm, Receiver
@@ -44,6 +45,8 @@ async def test_a_customer_signs_in_and_pays_and_the_firm_is_told_twice(
     assert await firm.debits("mulberry", payment_id) == [PENCE]
     result = await firm.get(f"creditRequests/{request_id}")
     assert result["payment"]["thirdPartyPayer"] == "no"
+    prism = record_of(firm.house.folder)  # without Prism or the documents there is none
+    assert not prism.exists() or "POST /mulberry/pisp/domestic-payments 201" in prism.read_text()
 
 
 async def test_a_customer_of_the_firms_app_pays_by_a_login_grant(page: Page, firm: Firm, receiver: Receiver) -> None:
