@@ -38,6 +38,7 @@ from strongroom.kit.http import Front
 from strongroom.kit.problems import exception_handlers
 from strongroom.kit.rootkeys import TextKeeper
 from strongroom.kit.vault import Vault
+from tests.moments import with_moments
 
 BASE = "https://pay.example.com"
 ACTOR = "operator:test"
@@ -175,7 +176,7 @@ class Signer:
     def claims(self, client_id: str, **changes: Any) -> dict[str, Any]:
         now = datetime.now(UTC).timestamp()
         claims = {"iss": client_id, "sub": client_id, "aud": f"{BASE}/token", "exp": int(now + 60), "iat": int(now)}
-        claims |= {"jti": secrets.token_urlsafe(), **changes}
+        claims |= {"jti": secrets.token_urlsafe(), **with_moments(changes)}
         return {name: value for name, value in claims.items() if value is not None}
 
     def sign(self, claims: dict[str, Any], **header: Any) -> str:

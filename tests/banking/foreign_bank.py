@@ -25,6 +25,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from tests.moments import with_moments
+
 PREFIX = "/open-banking/v4.0"
 PS256 = jwt.get_algorithm_by_name("PS256")
 OB = "http://openbanking.org.uk/"
@@ -345,7 +347,7 @@ class ForeignBank:
         }
         if code is not None and state is not None:
             claims |= {"c_hash": half_hash(code), "s_hash": half_hash(state)}
-        changed = {**claims, **self.token_changes}
+        changed = {**claims, **with_moments(self.token_changes)}
         return self.sign_token({name: value for name, value in changed.items() if value is not None})
 
     # --- signatures ----------------------------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
+from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -138,7 +138,7 @@ SIGNATURES = (
     Rule("`cty` is JSON where it is there", "400 U016", signed(cty="text/plain")),
     Rule("`iat` is there", "400 U017", signed(without="ob_iat")),
     Rule("`iat` is a number", "400 U016", signed(ob_iat="now")),
-    Rule("`iat` is in the past", "400 U016", signed(ob_iat=int(time.time()) + 7200)),
+    Rule("`iat` is in the past", "400 U016", signed(ob_iat=timedelta(hours=2))),
     Rule("`iss` is there", "400 U017", signed(without="ob_iss")),
     Rule("`iss` is organisation and software statement", "400 U016", signed(ob_iss="another/party")),
     Rule("`tan` is there", "400 U017", signed(without="ob_tan")),

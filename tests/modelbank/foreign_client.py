@@ -20,6 +20,8 @@ import jwt
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jwt.algorithms import get_default_algorithms
 
+from tests.moments import with_moments
+
 REDIRECT_URI = "http://localhost:8199/callback"
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 OB = "http://openbanking.org.uk/"
@@ -84,7 +86,7 @@ class Tpp:
         return self.sign({**claims, **changes})
 
     def sign(self, claims: dict[str, Any], *, key: Any = None, alg: str = "PS256", kid: str | None = None) -> str:
-        claims = {name: value for name, value in claims.items() if value is not None}
+        claims = {name: value for name, value in with_moments(claims).items() if value is not None}
         return jwt.encode(claims, key or self.key, algorithm=alg, headers={"kid": kid or self.kid})
 
     async def post_token(self, **form: Any) -> httpx.Response:
@@ -130,7 +132,7 @@ class Tpp:
             f"{OB}tan": "openbanking.org.uk",
             "crit": [f"{OB}iat", f"{OB}iss", f"{OB}tan"],
         }
-        header.update({name.replace("ob_", OB): value for name, value in changes.items()})
+        header.update({name.replace("ob_", OB): value for name, value in with_moments(changes).items()})
         header.pop(without.replace("ob_", OB), None)
         return header
 

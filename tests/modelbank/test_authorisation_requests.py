@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from datetime import timedelta
 from typing import Any
 
 import jwt
@@ -13,7 +13,6 @@ from tests.modelbank.conftest import Running
 from tests.modelbank.foreign_client import DETAILS, Browser, Tpp, consent_body, half_hash
 
 STRANGERS_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-NOW = int(time.time())
 
 
 async def start(tpp: Tpp, browser: Browser, **changes: Any) -> None:
@@ -29,10 +28,10 @@ async def start(tpp: Tpp, browser: Browser, **changes: Any) -> None:
         {"aud": None},
         {"exp": None},
         {"nbf": None},
-        {"exp": NOW - 60, "nbf": NOW - 1800},
-        {"exp": NOW + 36_000},
-        {"nbf": NOW - 3700, "exp": NOW - 100},
-        {"nbf": NOW + 36_000, "exp": NOW + 37_000},
+        {"exp": timedelta(seconds=-60), "nbf": timedelta(seconds=-1800)},
+        {"exp": timedelta(seconds=36_000)},
+        {"nbf": timedelta(seconds=-3700), "exp": timedelta(seconds=-100)},
+        {"nbf": timedelta(seconds=36_000), "exp": timedelta(seconds=37_000)},
         {"redirect_uri": "http://localhost:8199/other"},
         {"redirect_uri": "http://localhost:8199/callback/"},
         {"redirect_uri": None},

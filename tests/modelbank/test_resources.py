@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-import time
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -36,7 +36,7 @@ def code(answer: Any) -> str:
         ("400 U016", {"alg": "none"}),
         ("400 U016", {"ob_iss": "someone/else"}),
         ("400 U016", {"ob_tan": "elsewhere.example"}),
-        ("400 U016", {"ob_iat": int(time.time()) + 3600}),
+        ("400 U016", {"ob_iat": timedelta(hours=1)}),
         ("400 U016", {"ob_iat": "now"}),
         ("400 U016", {"b64": False}),
         ("400 U016", {"crit": [f"{OB}iat", f"{OB}iss"]}),

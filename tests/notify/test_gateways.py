@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -30,7 +30,7 @@ MESSAGE = Outgoing(
     "447700900123",
     'Code 123456 & "so" on',
     "Marlow",
-    datetime.now(UTC) + timedelta(minutes=5),
+    datetime(2100, 1, 1, tzinfo=UTC),
     300,
     no_log=True,
 )

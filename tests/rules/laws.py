@@ -111,12 +111,8 @@ def the_database_tells_the_time(modules: Iterable[Module]) -> Iterator[str]:
     for module in modules:
         explained = {line for line, _ in _comments(module)}
         for node in ast.walk(module.tree):
-            if isinstance(node, ast.Call) and re.fullmatch(
-                r"(datetime\.)?(datetime|date)\.(now|utcnow|today)|time\.(time|time_ns)", ast.unparse(node.func)
-            ):
-                if node.lineno in explained:
-                    continue
-                yield module.at(node.lineno, f"reads this machine's clock: {ast.unparse(node.func)}")
+            if _reads_a_clock(node) and node.lineno not in explained:
+                yield module.at(node.lineno, f"reads this machine's clock: {ast.unparse(node)}")
 
 
 def states_move_by_machine(modules: Iterable[Module]) -> Iterator[str]:
@@ -155,6 +151,21 @@ def nothing_of_ours_is_patched(modules: Iterable[Module]) -> Iterator[str]:
                 continue
             if ast.unparse(node.args[0]) != "sys":  # the process's own streams are not code of ours
                 yield module.at(node.lineno, "patches code")
+
+
+def no_test_keeps_the_time_at_which_it_was_read(modules: Iterable[Module]) -> Iterator[str]:
+    """A moment taken while a file is imported, as in a test's parameters, is old by the time that the test runs."""
+    for module in modules:
+        inside = {id(node) for function in module.functions() for part in function.body for node in ast.walk(part)}
+        inside |= {id(node) for made in ast.walk(module.tree) if isinstance(made, ast.Lambda) for node in ast.walk(made.body)}
+        for node in ast.walk(module.tree):
+            if _reads_a_clock(node) and id(node) not in inside:
+                yield module.at(node.lineno, f"{ast.unparse(node)} is called when the file is imported: say how far from now")
+
+
+def _reads_a_clock(node: ast.AST) -> bool:
+    clocks = r"(datetime\.)?(datetime|date)\.(now|utcnow|today)|time\.(time|time_ns)"
+    return isinstance(node, ast.Call) and re.fullmatch(clocks, ast.unparse(node.func)) is not None
 
 
 def _names_a_tenant(second: list[str], function: str) -> bool:

@@ -97,6 +97,10 @@ def test_tests_patch_nothing_of_ours() -> None:
     clean(laws.nothing_of_ours_is_patched(read("tests")))
 
 
+def test_no_test_keeps_the_time_at_which_it_was_read() -> None:
+    clean(laws.no_test_keeps_the_time_at_which_it_was_read(read("tests", "bench")))
+
+
 def tenant_tables() -> list[str]:
     """Return the tables that the migrations fence."""
     sql = "\n".join(path.read_text() for path in sorted((ROOT / "migrations").glob("*.sql")))
@@ -140,6 +144,8 @@ PLANTED: list[tuple[Law, str, str]] = [
     (stores, "funds/store.py", "async def find(case_id): ..."),
     (laws.nothing_of_ours_is_patched, "cases/test_cases.py", "from unittest.mock import Mock"),
     (laws.nothing_of_ours_is_patched, "cases/test_cases.py", "monkeypatch.setattr(cases, 'find', None)"),
+    (laws.no_test_keeps_the_time_at_which_it_was_read, "cases/test_cases.py", "NOW = int(time.time())"),
+    (laws.no_test_keeps_the_time_at_which_it_was_read, "cases/test_cases.py", "@mark(datetime.now(UTC))\ndef test_a(): ..."),
 ]
 
 
@@ -157,6 +163,7 @@ FINE: list[tuple[Law, str, str]] = [
     (laws.roles_are_kept, "funds/api/cases.py", "from litestar import get"),
     (laws.the_database_tells_the_time, "a.py", "today = datetime.now(UTC)  # only printed"),
     (stores, "funds/store.py", SQL.replace("case_id):", "claimed):").replace(", case_id)", ", claimed.firm_id)")),
+    (laws.no_test_keeps_the_time_at_which_it_was_read, "a.py", "def test_a():\n    now = time.time()"),
     (laws.states_move_by_machine, "a.py", "q = \"UPDATE cases SET n = 1 WHERE state = 'open'\""),
     (stores, "funds/store.py", SQL.replace("tx, ", "tx, firm_id, ")),
     (partial(laws.store_functions_take_a_transaction_and_a_tenant, tenant_tables=["people"]), "funds/store.py", SQL),
