@@ -6,8 +6,8 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from strongroom.kit.crypto import join_parts
-from strongroom.kit.db import Database, Tx
+from strongroom.kit.db import Database, Tx, columns
 from strongroom.kit.rootkeys import RootKeys
 
 _BATCH = 5_000
@@ -56,6 +56,28 @@ async def record(tx: Tx, tenant: str, actor: str, tag: StrEnum, subject: str, de
     await tx.execute(
         "INSERT INTO audit_entries (tenant_id, actor, tag, subject, detail) VALUES ($1, $2, $3, $4, $5::jsonb)",
         tenant, actor, str(tag), subject, json.dumps(detail or {}),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An entry to be: who did what to what. `detail` holds nothing personal and no secret."""
+
+    actor: str
+    tag: StrEnum
+    subject: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def record_many(tx: Tx, tenant: str, entries: Sequence[Noted]) -> None:
+    """Append entries in the caller's transaction, by one statement; none without entries."""
+    if not entries:
+        return
+    await tx.execute(
+        """INSERT INTO audit_entries (tenant_id, actor, tag, subject, detail)
+           SELECT $1, n.actor, n.tag, n.subject, n.detail::jsonb FROM unnest($2::text[], $3::text[], $4::text[], $5::text[])
+           AS n (actor, tag, subject, detail)""",
+        tenant, *columns([(one.actor, str(one.tag), one.subject, json.dumps(one.detail)) for one in entries]),
     )  # fmt: skip
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from strongroom.access.issuer_model import Issuer
+from strongroom.kit.crypto import Secret
 from strongroom.kit.limits import Limit
+from strongroom.kit.vault import Vault
 
 PER_CARD = Limit("questions about a card", 20, 600)
 
@@ -39,3 +41,13 @@ class Asked:
     cardholder_id: str
     token_serial: str | None = None
     challenge_id: str | None = None
+
+
+def hash_user(vault: Vault, issuer: Issuer, user_id: Secret) -> bytes:
+    """Return what a question is remembered by: the UserId that the hub will name, as a keyed hash."""
+    return vault.hash("question user", issuer.id, str(issuer.settings.user_id_source), user_id.reveal())
+
+
+def message_key(challenge_id: str) -> str:
+    """Return the key of the text message that carries a challenge's code."""
+    return f"question:{challenge_id}"

@@ -1,4 +1,4 @@
-"""The use cases of an issuer's service: a card is looked up and its code sent or asked for; a code is judged, once."""
+"""The use cases of an issuer's service: a card is looked up and its code sent or asked for; a code is judged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from strongroom.kit import audit
 from strongroom.kit.clock import now_of
 from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Database, Tx
-from strongroom.kit.ids import is_id
 from strongroom.kit.limits import take
 from strongroom.kit.vault import Vault
 from strongroom.notify.messages import Messages
@@ -19,13 +18,14 @@ from strongroom.notify.model import Limited
 from strongroom.notify.model import Purpose as MessagePurpose
 from strongroom.notify.texts import Template, Texts
 from strongroom.sca.answering import store
-from strongroom.sca.answering.model import PER_CARD, Asked, AuditTag, Hub
+from strongroom.sca.answering.judging import Judging
+from strongroom.sca.answering.model import PER_CARD, Asked, AuditTag, Hub, hash_user, message_key
 from strongroom.sca.cardholding.cardholders import Cardholders
 from strongroom.sca.cardholding.model import Cardholder
 from strongroom.sca.challenges import Challenges
-from strongroom.sca.devices.model import Charged, CodeAccepted, Match, Refused
+from strongroom.sca.devices.model import Refused
 from strongroom.sca.devices.verification import Verification
-from strongroom.sca.model import Accepted, Locked, Matched, Purpose, Rejected
+from strongroom.sca.model import Locked, Purpose
 from strongroom.sca.purchasing.enrolled import CODES
 
 SMS_INFO: Final = "Enter your otp"
@@ -57,6 +57,7 @@ class Questions:
         self._challenges = challenges
         self._messages = messages
         self._texts = texts
+        self._judging = Judging(db, vault, cardholders, verification, challenges, messages)
 
     async def validate_card(self, hub: Hub, pan: Secret) -> CardPrompt | CardRefused:
         """Say whether the card has a token and how its holder is asked; where messages are ours to send, send the code.
@@ -76,19 +77,8 @@ class Questions:
         return answer
 
     async def authenticate_otp(self, hub: Hub, user_id: Secret, typed: Secret) -> Verdict:
-        """Judge a code: the try is charged and committed before anything is compared, and a right code counts once."""
-        async with self._db.transaction(hub.issuer.id) as tx:
-            found = await self._find_asked(tx, hub.issuer, user_id)
-            if isinstance(found, IssuerCode):
-                return Verdict(found)
-            asked, holder = found
-            by_device = asked.challenge_id is None
-            codes = [typed.reveal()]
-            charged = await self._verification.charge(tx, hub.name, holder, codes, serial=asked.token_serial) if by_device else None
-        if asked.challenge_id is not None:
-            return await self._judge_sent(hub, asked, asked.challenge_id, typed.reveal())
-        assert charged is not None  # noqa: S101  # a question without a challenge is answered by a device
-        return await self._judge_device(hub, asked, charged, typed.reveal())
+        """Judge a code: charged before it is compared, and a right one counts once. Raise TooMany when too many wait."""
+        return await self._judging.judge(hub, user_id, typed)
 
     async def _answer(self, tx: Tx, hub: Hub, pan: Secret) -> CardPrompt | CardRefused:
         issuer = hub.issuer
@@ -131,7 +121,7 @@ class Questions:
 
     async def _remember(self, tx: Tx, issuer: Issuer, user_id: Secret, asked: Asked) -> None:
         """Let this question take the place of the one before, whose code counts no more."""
-        user_hash = self._user_hash(issuer, user_id)
+        user_hash = hash_user(self._vault, issuer, user_id)
         before = await store.find(tx, issuer.id, user_hash, lock=True)
         if before is not None and before.challenge_id is not None:
             await self._challenges.supersede(tx, issuer.id, before.challenge_id)
@@ -148,64 +138,13 @@ class Questions:
             text=await self._texts.write(tx, issuer.id, Template.CARD_CODE, values),
             purpose=MessagePurpose.PURCHASE_CODE,
             valid_until=now + timedelta(seconds=issuer.settings.otp_life_seconds),
-            key=_message_key(challenge_id),
+            key=message_key(challenge_id),
             sender=issuer.settings.sms_sender,
             countries=issuer.settings.sms_countries,
             client=hub.name,
         )
         if isinstance(queued, Limited):
             raise _NotSent
-
-    async def _find_asked(self, tx: Tx, issuer: Issuer, user_id: Secret) -> tuple[Asked, Cardholder] | IssuerCode:
-        """Return whose code a UserId brings; a hub that did not ask about the card first is answered where it can be."""
-        asked = await store.find(tx, issuer.id, self._user_hash(issuer, user_id))
-        source, named = issuer.settings.user_id_source, user_id.reveal()
-        if asked is not None:
-            holder = await self._cardholders.find_by_id(tx, issuer.id, asked.cardholder_id)
-        elif source is UserIdSource.PAN:
-            holder = await self._cardholders.find(tx, issuer.id, user_id)
-        elif source is UserIdSource.RETURNED and is_id(named):
-            holder = await self._cardholders.find_by_id(tx, issuer.id, named)
-        else:
-            holder = None
-        if holder is None:
-            return IssuerCode.NO_USER
-        return (asked or Asked(holder.id), holder) if holder.approved else IssuerCode.NOT_ACTIVATED
-
-    async def _judge_sent(self, hub: Hub, asked: Asked, challenge_id: str, typed: str) -> Verdict:
-        outcome = await self._challenges.try_code(hub.issuer.id, challenge_id, typed)
-        async with self._db.transaction(hub.issuer.id) as tx:
-            if isinstance(outcome, Matched):
-                accepted = await self._challenges.accept(tx, outcome)
-                if isinstance(accepted, Accepted):
-                    await self._messages.note_used(tx, hub.issuer.id, _message_key(challenge_id))
-                    return await self._record(tx, hub, asked, IssuerCode.SUCCESSFUL)
-                outcome = accepted
-            await self._tell_if_locked(tx, hub, asked, outcome)
-            return await self._record(tx, hub, asked, IssuerCode.LOCKED if isinstance(outcome, Locked) else IssuerCode.FAILED)
-
-    async def _judge_device(self, hub: Hub, asked: Asked, charged: Charged | Rejected | Locked | Refused, typed: str) -> Verdict:
-        outcome = self._verification.compare(charged, [typed]) if isinstance(charged, Charged) else charged
-        async with self._db.transaction(hub.issuer.id) as tx:
-            judged = await self._verification.accept(tx, hub.name, outcome) if isinstance(outcome, Match) else outcome
-            await self._tell_if_locked(tx, hub, asked, judged)
-            return await self._record(tx, hub, asked, _code_of(judged))
-
-    async def _tell_if_locked(self, tx: Tx, hub: Hub, asked: Asked, outcome: object) -> None:
-        if isinstance(outcome, Locked) and outcome.just_now:
-            await self._cardholders.tell_locked(tx, hub.issuer.id, asked.cardholder_id, outcome.seconds)
-
-    async def _record(self, tx: Tx, hub: Hub, asked: Asked, code: IssuerCode) -> Verdict:
-        tag = AuditTag.AUTHENTICATED if code is IssuerCode.SUCCESSFUL else AuditTag.REJECTED
-        await audit.record(tx, hub.issuer.id, hub.name, tag, asked.cardholder_id, {"code": str(code)})
-        return Verdict(code)
-
-    def _user_hash(self, issuer: Issuer, user_id: Secret) -> bytes:
-        return self._vault.hash("question user", issuer.id, str(issuer.settings.user_id_source), user_id.reveal())
-
-
-def _message_key(challenge_id: str) -> str:
-    return f"question:{challenge_id}"
 
 
 def _user_id(issuer: Issuer, holder: Cardholder, pan: Secret) -> Secret | None:
@@ -217,15 +156,3 @@ def _user_id(issuer: Issuer, holder: Cardholder, pan: Secret) -> Secret | None:
             return Secret(holder.id)
         case UserIdSource.ACCOUNT:
             return holder.account
-
-
-def _code_of(outcome: CodeAccepted | Rejected | Locked | Refused) -> IssuerCode:
-    match outcome:
-        case CodeAccepted():
-            return IssuerCode.SUCCESSFUL
-        case Locked():
-            return IssuerCode.LOCKED
-        case Refused(reason):
-            return CODES[reason]
-        case Rejected():
-            return IssuerCode.FAILED

@@ -16,6 +16,16 @@ async def find(tx: Tx, issuer_id: str, user_hash: bytes, *, lock: bool = False) 
     return Asked(row["cardholder_id"], row["token_serial"], row["challenge_id"]) if row else None
 
 
+async def find_many(tx: Tx, issuer_id: str, user_hashes: list[bytes]) -> dict[bytes, Asked]:
+    """Return what each UserId was last asked about; those that nobody asked about are missing."""
+    rows = await tx.fetch(
+        """SELECT user_hash, cardholder_id, token_serial, challenge_id FROM card_questions
+           WHERE issuer_id = $1 AND user_hash = ANY($2::bytea[])""",
+        issuer_id, user_hashes,
+    )  # fmt: skip
+    return {row["user_hash"]: Asked(row["cardholder_id"], row["token_serial"], row["challenge_id"]) for row in rows}
+
+
 async def put(tx: Tx, issuer_id: str, user_hash: bytes, asked: Asked) -> None:
     """Remember a question; a newer one about the same UserId takes the place of the one before."""
     await tx.execute(

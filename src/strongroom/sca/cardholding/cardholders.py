@@ -94,6 +94,10 @@ class Cardholders:
         row = await store.find_by_id(tx, issuer_id, cardholder_id)
         return await self._open(tx, issuer_id, row) if row else None
 
+    async def find_approved(self, tx: Tx, issuer_id: str, cardholder_ids: list[str]) -> set[str]:
+        """Return which of these cardholders are enrolled and approved, so that their codes count."""
+        return await store.find_approved(tx, issuer_id, cardholder_ids)
+
     async def hold_approved(self, tx: Tx, issuer_id: str, cardholder_id: str) -> bool | None:
         """Return whether a cardholder's codes count, None for one who is not enrolled; it stays so until the transaction ends."""
         return await store.hold_approved(tx, issuer_id, cardholder_id)

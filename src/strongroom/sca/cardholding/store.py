@@ -79,6 +79,15 @@ async def find_by_id(tx: Tx, issuer_id: str, cardholder_id: str) -> asyncpg.Reco
     )
 
 
+async def find_approved(tx: Tx, issuer_id: str, cardholder_ids: list[str]) -> set[str]:
+    """Return which of these cardholders are enrolled and approved."""
+    rows = await tx.fetch(
+        "SELECT id FROM cardholders WHERE issuer_id = $1 AND id = ANY($2::text[]) AND state = 'active' AND approved",
+        issuer_id, cardholder_ids,
+    )  # fmt: skip
+    return {row[0] for row in rows}
+
+
 async def hold_approved(tx: Tx, issuer_id: str, cardholder_id: str) -> bool | None:
     """Return whether an enrolled cardholder is approved; who changes or removes them waits for this transaction."""
     query = "SELECT approved FROM cardholders WHERE issuer_id = $1 AND id = $2 AND state = 'active' FOR SHARE"

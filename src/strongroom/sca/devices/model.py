@@ -133,6 +133,15 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """A try that shall be charged: whose, at which token (None: the one that they have), and what was typed."""
+
+    cardholder_id: str
+    serial: str | None
+    typed: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Charged:
     """A try at a token that was paid for before anything was compared."""
 

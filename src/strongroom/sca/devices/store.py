@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
 
-from strongroom.kit.db import Tx
-from strongroom.sca.devices.model import ANSWERED_KEPT, ASKED_SECONDS, Algorithm, Kind, NewToken, Token
+from strongroom.kit.db import Tx, columns
+from strongroom.sca.devices.model import ANSWERED_KEPT, ASKED_SECONDS, Algorithm, Kind, Match, NewToken, Token
 from strongroom.sca.devices.states import TokenState
 from strongroom.sca.devices.suites import read_suite
 from strongroom.sca.model import FIRST_LOCK_SECONDS, MAX_ATTEMPTS, MAX_LOCK_SECONDS
@@ -150,6 +151,61 @@ async def charge(tx: Tx, issuer_id: str, token_id: str, cardholder_id: str) -> a
         """,
         issuer_id, token_id, cardholder_id, MAX_ATTEMPTS, float(FIRST_LOCK_SECONDS), float(MAX_LOCK_SECONDS), float(ASKED_SECONDS),
     )  # fmt: skip
+
+
+async def charge_many(tx: Tx, issuer_id: str, wanted: Sequence[tuple[str, str | None]]) -> list[tuple[Token, asyncpg.Record]]:
+    """Pay for one try of each cardholder, at the token named or at any of theirs, by one statement; return those paid for.
+
+    Left out are tokens that take a closer look: not active or not the one named, signing devices, those that somebody holds just
+    now (nobody waits for another's try here, so that no two batches wait for each other), and those that this try would lock.
+    """
+    rows = await tx.fetch(
+        f"""
+        WITH wanted AS (SELECT * FROM unnest($2::text[], $3::text[]) AS w (holder, serial)),
+        free AS (
+            SELECT held.id FROM otp_tokens AS held JOIN wanted ON wanted.holder = held.cardholder_id
+            WHERE held.issuer_id = $1 AND held.state = 'active' AND held.suite IS NULL AND held.failures + 1 < $4
+              AND held.serial = coalesce(wanted.serial, held.serial)
+            ORDER BY held.id FOR UPDATE OF held SKIP LOCKED
+        )
+        UPDATE otp_tokens SET charges = charges + 1, failures = failures + 1, changed_at = app_now()
+        WHERE issuer_id = $1 AND id IN (SELECT id FROM free)
+        RETURNING {_COLUMNS}, seed_sealed, counter, drift_steps, charges, $4 - failures AS attempts_left,
+                  floor(extract(epoch FROM app_now()))::bigint AS now_seconds, NULL::int AS lock_seconds, answered_hashes,
+                  NULL::text AS question
+        """,
+        issuer_id, *columns(wanted), MAX_ATTEMPTS,
+    )  # fmt: skip
+    return [(_token(row), row) for row in rows]
+
+
+async def accept_many(tx: Tx, issuer_id: str, matches: Sequence[Match]) -> set[str]:
+    """Move the counters past matched codes and forgive the failures, by one statement; return the tokens that it did so for.
+
+    No two matches are of one token. Left out are those that take a closer look: used up by another, locked, or held by somebody.
+    """
+    rows = await tx.fetch(
+        """
+        WITH matched AS (
+            SELECT * FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::int[])
+            AS m (id, holder, counter, next_counter, drift_steps)
+        ), free AS (
+            SELECT matched.* FROM otp_tokens AS held JOIN matched USING (id)
+            WHERE held.issuer_id = $1 AND held.state = 'active' AND held.suite IS NULL
+              AND held.cardholder_id = matched.holder AND held.counter <= matched.counter
+            ORDER BY held.id FOR UPDATE OF held SKIP LOCKED
+        )
+        UPDATE otp_tokens AS used SET counter = free.next_counter, drift_steps = free.drift_steps, failures = 0, lock_level = 0,
+            locked_until = NULL, locked_by = NULL, changed_at = app_now()
+        FROM free WHERE used.issuer_id = $1 AND used.id = free.id
+        RETURNING used.id
+        """,
+        issuer_id,
+        *columns(
+            [(m.charged.token.id, m.charged.token.cardholder_id, m.counter, m.next_after(1), m.drift_after(1)) for m in matches]
+        ),
+    )  # fmt: skip
+    return {row[0] for row in rows}
 
 
 async def accept(

@@ -6,7 +6,9 @@ question is answered once, by one code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import asyncpg
 
 from strongroom.kit import audit
 from strongroom.kit.db import Database, Tx
@@ -15,7 +17,7 @@ from strongroom.sca import otp
 from strongroom.sca.cardholding.cardholders import Cardholders
 from strongroom.sca.cardholding.model import Cardholder
 from strongroom.sca.devices import store
-from strongroom.sca.devices.model import Charged, CodeAccepted, Match, Reason, Refused, Token, TokenTag, Verified
+from strongroom.sca.devices.model import Charged, CodeAccepted, Match, Reason, Refused, Token, TokenTag, Verified, Wanted
 from strongroom.sca.devices.oath import code_at, find_run
 from strongroom.sca.devices.ocra import Inputs, answer, new_question
 from strongroom.sca.devices.states import TOKEN, TokenEvent, TokenState
@@ -172,21 +174,54 @@ class Verification:
         row = await store.charge(tx, issuer_id, token.id, holder.id)
         if row is None:
             return await self._why_not(tx, token)
-        keys = await self._vault.tenant(tx, issuer_id)
-        seed = keys.unseal("otp_tokens", "seed_sealed", token.id, row["seed_sealed"])
-        asked = question if question is not None or token.suite is None else row["question"]
-        asked_hash = self._vault.hash("answered question", issuer_id, token.id, asked) if asked is not None else None
-        charged = Charged(
-            token, row["charges"], row["counter"], row["drift_steps"], row["now_seconds"], row["attempts_left"],
-            row["lock_seconds"], seed, asked, asked_hash, asked_hash in row["answered_hashes"],
-        )  # fmt: skip
-        if _is_last_accepted(charged, typed):
-            await store.give_back(tx, issuer_id, token.id)
-            return Rejected(charged.attempts_left + 1)
-        if charged.lock_seconds is not None:
+        charged = await self._judge_again(tx, await self._open(tx, token, row, question), typed)
+        if isinstance(charged, Charged) and charged.lock_seconds is not None:
             await TOKEN.move(tx, issuer_id, token.id, TokenEvent.GUESSED_TOO_OFTEN)
             await audit.record(tx, issuer_id, actor, TokenTag.LOCKED, token.id, {"seconds": charged.lock_seconds})
         return charged
+
+    async def charge_many(self, tx: Tx, issuer_id: str, wanted: Sequence[Wanted]) -> dict[str, Charged | Rejected]:
+        """Charge one try each to many cardholders' devices at once, in the caller's transaction; return it by cardholder.
+
+        Who is missing takes a closer look (`charge`): another try of theirs is in flight or was charged here, the device signs, it
+        cannot be used, or this may be the last try before it is locked.
+        """
+        typed = {one.cardholder_id: [one.typed] for one in reversed(wanted)}
+        named = {one.cardholder_id: one.serial for one in reversed(wanted)}
+        rows = await store.charge_many(tx, issuer_id, list(named.items())) if named else []
+        opened = [await self._open(tx, token, row, None) for token, row in rows]
+        return {
+            holder: await self._judge_again(tx, charged, typed[holder])
+            for charged in opened
+            if (holder := charged.token.cardholder_id)
+        }
+
+    async def accept_many(self, tx: Tx, issuer_id: str, matches: Sequence[Match]) -> list[Match]:
+        """Use up the matched codes of many devices at once, in the caller's transaction; return those of which it was done.
+
+        The others take a closer look (`accept`).
+        """
+        first = {match.charged.token.id: match for match in reversed(matches)}
+        accepted = await store.accept_many(tx, issuer_id, list(first.values())) if first else set()
+        return [match for token_id, match in first.items() if token_id in accepted]
+
+    async def _open(self, tx: Tx, token: Token, row: asyncpg.Record, question: str | None) -> Charged:
+        """Return a charged try with what the device is made of."""
+        keys = await self._vault.tenant(tx, token.issuer_id)
+        seed = keys.unseal("otp_tokens", "seed_sealed", token.id, row["seed_sealed"])
+        asked = question if question is not None or token.suite is None else row["question"]
+        asked_hash = self._vault.hash("answered question", token.issuer_id, token.id, asked) if asked is not None else None
+        return Charged(
+            token, row["charges"], row["counter"], row["drift_steps"], row["now_seconds"], row["attempts_left"],
+            row["lock_seconds"], seed, asked, asked_hash, asked_hash in row["answered_hashes"],
+        )  # fmt: skip
+
+    async def _judge_again(self, tx: Tx, charged: Charged, typed: list[str]) -> Charged | Rejected:
+        """Take the charge back when the code that was accepted last is sent once more."""
+        if not _is_last_accepted(charged, typed):
+            return charged
+        await store.give_back(tx, charged.token.issuer_id, charged.token.id)
+        return Rejected(charged.attempts_left + 1)
 
     async def _why_not(self, tx: Tx, token: Token) -> Locked | Refused | Rejected:
         """Say why a token was not charged, by the state it is in now."""
