@@ -104,6 +104,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         os.close(config.stash[run_lock])
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Name a failure when it happens, so that a long run that is ended early has said what it found."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\nFAILED {report.nodeid} ({report.when})", flush=True)  # noqa: T201  # where whoever runs the tests looks
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose system package is missing; in CI that is a failure."""
     for program in (marker.args[0] for marker in item.iter_markers("needs")):

@@ -1,6 +1,6 @@
 """Every page of the customer's website in every state, with sample values: for the tests, and for `make screenshots`.
 
-`python tests/portal/gallery.py --serve 8899` shows them; `--screenshots FOLDER` keeps pictures of them.
+`PYTHONPATH=. python tests/portal/gallery.py --serve 8899` shows them; `--screenshots FOLDER` keeps pictures of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import uvicorn
 from litestar import Litestar, Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page
 
 from strongroom.kit.pages import REFERRER_NONE, REFERRER_SAME_ORIGIN, security_headers
 from strongroom.portal import paths
@@ -32,6 +32,7 @@ from strongroom.portal.qr import qr_svg
 from strongroom.portal.rendering import Pages
 from strongroom.portal.views import handing_over, paying, plain, requests, sharing, signing_in
 from strongroom.portal.views.frame import FieldProblem, FirmLook, Frame, View
+from tests.browser import browsing
 
 NOW = datetime(2026, 11, 21, 14, 5, 9, tzinfo=UTC)
 UNTIL = NOW + timedelta(days=6, hours=2, minutes=54)
@@ -454,17 +455,6 @@ async def serving(gallery: Gallery, port: int = 0) -> AsyncIterator[str]:
         await running
 
 
-CHROMIUM = "/usr/bin/chromium"
-CHROMIUM_ARGS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
-
-
 STILL = {"grant", "fragment", "pay-hand-over"}  # pages that go on by themselves: pictured as they are without JavaScript
 WEBP_QUALITY = 20
 WIDE_SCALE = 0.5  # of the pictures at 1280 px, which hold much empty paper
@@ -478,8 +468,7 @@ async def _serve(port: int) -> None:
 
 async def picture(folder: Path, names: list[str]) -> None:
     gallery = Gallery()
-    async with serving(gallery) as address, async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+    async with serving(gallery) as address, browsing() as browser:
         for width, scheme in itertools.product((360, 1280), ("light", "dark")):
             into = folder / f"portal-{width}-{scheme}"
             into.mkdir(parents=True, exist_ok=True)
@@ -493,7 +482,6 @@ async def picture(folder: Path, names: list[str]) -> None:
                         await page.goto(f"{address}/gallery/page/{name}")
                         (into / f"{name}.webp").write_bytes(await webp(page, WIDE_SCALE if width > 360 else 1))
                 await context.close()
-        await browser.close()
 
 
 async def webp(page: Page, scale: float) -> bytes:

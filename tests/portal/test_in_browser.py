@@ -7,17 +7,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from gallery import CHROMIUM, CHROMIUM_ARGS, Gallery, samples, serving
-from playwright.async_api import Browser, BrowserContext, Page, Route, async_playwright, expect
+from gallery import Gallery, samples, serving
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from strongroom.portal import paths
+from tests.browser import PROGRAM, browsing
 
 AXE = Path(os.environ.get("STRONGROOM_TEST_AXE") or Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js")
 WCAG_22_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LOOK = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]  # what width and colour decide
 NAMES = [sample.name for sample in samples()]
 
-pytestmark = [pytest.mark.browser, pytest.mark.needs("chromium")]
+pytestmark = [pytest.mark.browser, pytest.mark.needs(PROGRAM)]
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +29,8 @@ async def site() -> AsyncIterator[str]:
 
 @pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+    async with browsing() as started:
         yield started
-        await started.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gallery
 import pytest
 
+from tests.browser import PROGRAM
 from tests.rules.source import ROOT
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -13,7 +14,7 @@ MAX_BYTES = 8_000_000  # of all pictures together: they are kept in the reposito
 
 @pytest.mark.screenshots
 @pytest.mark.browser
-@pytest.mark.needs("chromium")
+@pytest.mark.needs(PROGRAM)
 async def test_every_page_is_pictured_in_small_files() -> None:
     names = {sample.name for sample in gallery.samples()}
     folders = [FOLDER / f"portal-{width}-{scheme}" for width in (360, 1280) for scheme in ("light", "dark")]

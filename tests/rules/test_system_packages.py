@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.browser import PROGRAM
 from tests.conftest import SYSTEM_PACKAGES, package_of, pytest_runtest_setup
 
 
@@ -13,20 +14,20 @@ class NeedsChromium:
     """As much of a test as the set-up looks at."""
 
     def iter_markers(self, name: str) -> Iterator[pytest.Mark]:
-        yield getattr(pytest.mark, name)("chromium").mark
+        yield getattr(pytest.mark, name)(PROGRAM).mark
 
 
 def test_a_missing_package_skips_a_test_and_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CI", raising=False)
-    with pytest.raises(pytest.skip.Exception, match="apt-get install chromium"):
+    with pytest.raises(pytest.skip.Exception, match=f"apt-get install {PROGRAM}"):
         pytest_runtest_setup(NeedsChromium())
 
 
 def test_a_missing_package_fails_a_test_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("CI", "true")
-    with pytest.raises(pytest.fail.Exception, match="apt-get install chromium"):
+    with pytest.raises(pytest.fail.Exception, match=f"apt-get install {PROGRAM}"):
         pytest_runtest_setup(NeedsChromium())
 
 
