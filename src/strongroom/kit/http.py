@@ -11,6 +11,7 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -101,25 +102,38 @@ def _own_certificate(scope: dict[str, Any]) -> bytes | None:
 
 def _certificate_hash(text: bytes) -> bytes | None:
     """Return the SHA-256 of a certificate given as PEM, URL-encoded PEM, or RFC 9440 (`:base64:`); None when it does not count."""
-    if not text or len(text) > _PEM_MAX_BYTES:
-        return None
+    held = _read_certificate(text) if text and len(text) <= _PEM_MAX_BYTES else None
+    now = datetime.now(UTC)  # this machine's clock, as in any TLS handshake: a certificate's days are no decision of ours
+    return held.sha256 if held is not None and held.begins_at <= now <= held.ends_at else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Certificate:
+    """What counts of a client's certificate."""
+
+    sha256: bytes
+    begins_at: datetime
+    ends_at: datetime
+
+
+@lru_cache(maxsize=256)  # callers are few and come often; reading a certificate costs more than all else of the edge
+def _read_certificate(text: bytes) -> _Certificate | None:
+    """Return a certificate that may be a client's (RFC 5280 §4.2.1.12; not every proxy looks), None for anything else."""
     try:
         if text.startswith(b":"):
             certificate = x509.load_der_x509_certificate(b64decode(text.strip(b":"), validate=True))
         else:
             certificate = x509.load_pem_x509_certificate(unquote_to_bytes(text))
-        if not _counts(certificate):
+        if not _may_be_a_clients(certificate):
             return None
     except (ValueError, x509.DuplicateExtension):
         return None
-    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
+    digest = hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest()
+    return _Certificate(digest, certificate.not_valid_before_utc, certificate.not_valid_after_utc)
 
 
-def _counts(certificate: x509.Certificate) -> bool:
-    """True when a certificate is in its time and may be a client's (RFC 5280 §4.2.1.12); not every proxy looks."""
-    now = datetime.now(UTC)  # this machine's clock, as in any TLS handshake: a certificate's days are no decision of ours
-    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        return False
+def _may_be_a_clients(certificate: x509.Certificate) -> bool:
+    """True when a certificate says that it may be a client's, or nothing of its use."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:

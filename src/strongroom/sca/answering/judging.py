@@ -130,7 +130,9 @@ class Judging:
                 return Verdict(found)
             asked, holder = found
             by_device = asked.challenge_id is None
-            charged = await self._verification.charge(tx, hub.name, holder, [typed], serial=asked.token_serial) if by_device else None
+            charged = (
+                await self._verification.charge(tx, hub.name, holder, [typed], serial=asked.token_serial) if by_device else None
+            )
         if asked.challenge_id is not None:
             return await self._judge_sent(hub, asked, asked.challenge_id, typed)
         assert charged is not None  # noqa: S101  # a question without a challenge is answered by a device
