@@ -33,8 +33,8 @@ ACTOR, SEED, PAN, PHONE = "client:cli-1", b"12345678901234567890", "506181000000
 class Desk:
     """One issuer with one cardholder, the hub that asks, and a look into everything as the database's owner."""
 
-    def __init__(self, db: Database, owner: asyncpg.Connection) -> None:
-        self.db, self.owner, self.vault = db, owner, Vault(random_keys())
+    def __init__(self, db: Database, owner: asyncpg.Connection, vault: Vault | None = None) -> None:
+        self.db, self.owner, self.vault = db, owner, vault or Vault(random_keys())
         self.issuers, self.texts = Issuers(db), Texts()
         messages, texts = Messages(db, self.vault), self.texts
         self.cardholders = Cardholders(db, self.vault, self.issuers, messages, texts)

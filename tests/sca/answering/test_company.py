@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from strongroom.access.issuer_model import UserIdSource
 from strongroom.issuing.port import IssuerCode
+from strongroom.kit.crypto import Secret
+from strongroom.kit.db import Database
+from strongroom.sca.answering.questions import Questions
 from strongroom.sca.devices.oath import code_at
 from tests.sca.answering.conftest import SEED, Desk
 
@@ -56,6 +61,42 @@ async def test_a_code_of_each_of_many_devices_from_eight_at_once_is_accepted_onc
     holders = holders[:8]  # what is judged alone waits for a connection of its own
     said = await asyncio.gather(*(desk.type(RIGHT, holder) for holder in holders * 8))
     assert {said[at::8].count(IssuerCode.SUCCESSFUL) for at in range(8)} == {1}
+
+
+async def each_code_at_once(desk: Desk, holders: list[str], doors: list[Questions], rounds: int) -> None:
+    """Send each code of each device sixteen times, in turn to each of the servers, with those of other devices around it."""
+    for counter in range(rounds):
+        asked = holders * 16
+        code = Secret(code_at(SEED, counter))
+        said = await asyncio.gather(
+            *(doors[at % 3].authenticate_otp(desk.hub, Secret(holder), code) for at, holder in enumerate(asked))
+        )
+        right = Counter(holder for holder, verdict in zip(asked, said, strict=True) if verdict.code is IssuerCode.SUCCESSFUL)
+        assert right == dict.fromkeys(holders, 1)
+    rows = await desk.owner.fetch("SELECT state, counter FROM otp_tokens WHERE cardholder_id = ANY($1::text[])", holders)
+    assert {tuple(row) for row in rows} == {("active", rounds)}
+
+
+@pytest.fixture
+async def doors(desk: Desk, database: Any) -> AsyncIterator[list[Questions]]:
+    """The service in three processes: what they share is the database."""
+    pools = [await Database.connect(database.app_dsn) for _ in range(2)]
+    yield [desk.questions, *(Desk(pool, desk.owner, desk.vault).questions for pool in pools)]
+    for pool in pools:
+        await pool.close()
+
+
+async def test_each_code_by_sixteen_clients_at_three_servers_is_accepted_exactly_once(
+    desk: Desk, holders: list[str], doors: list[Questions]
+):
+    await each_code_at_once(desk, holders[:4], doors, rounds=5)
+
+
+@pytest.mark.soak
+async def test_a_thousand_codes_by_sixteen_clients_at_three_servers_are_each_accepted_exactly_once(
+    desk: Desk, holders: list[str], doors: list[Questions]
+):
+    await each_code_at_once(desk, holders[:4], doors, rounds=250)
 
 
 async def test_eight_wrong_codes_for_each_of_many_devices_at_once_lock_each_after_five(desk: Desk, holders: list[str]):
