@@ -15,7 +15,7 @@ run: .venv/run  ## start everything on this machine and print how to use it (mak
 	@exec $(BIN)/strongroom dev $(ARGS)
 
 test: check .venv/prepared  ## check, then every test (ARGS="tests/funds -k paid" for some of them)
-	@$(BIN)/python -m pytest -v -n 2 -rs -m "not soak and not screenshots" $(ARGS)
+	@$(BIN)/python -m pytest -v -n 2 -rs $(ARGS)
 
 check: .venv/test  ## what a tool can judge: style, types, imports; and our sizes beside the models'
 	@$(BIN)/ruff check .
