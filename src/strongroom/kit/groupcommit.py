@@ -1,4 +1,4 @@
-"""Group commit: insert-only writes in flight share one statement and one commit; each caller still waits for its own.
+"""Group commit: writes in flight share statements and a commit; each caller still waits for its own.
 
 A batch holds one tenant's writes only, because row-level security knows one tenant a transaction. A batch that fails is run
 again one write at a time, so that a poisoned write fails alone. Nobody waits for company: a write that finds nothing in
@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 import asyncpg
 
+from strongroom.kit.crypto import SealBroken
 from strongroom.kit.db import Database, Tx
 from strongroom.kit.errors import TooMany
 
@@ -24,6 +25,7 @@ _ONES_OWN_FAULT = (
     asyncpg.DataError,
     asyncpg.LockNotAvailableError,
     asyncpg.DeadlockDetectedError,
+    SealBroken,
 )
 _MAX_BATCH = 64
 _MAX_WAITING = 2_000  # beyond this a write is refused at once: a queue that only grows helps nobody

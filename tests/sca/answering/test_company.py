@@ -11,7 +11,7 @@ import pytest
 
 from strongroom.access.issuer_model import UserIdSource
 from strongroom.issuing.port import IssuerCode
-from strongroom.kit.crypto import Secret
+from strongroom.kit.crypto import SealBroken, Secret
 from strongroom.kit.db import Database
 from strongroom.sca.answering.questions import Questions
 from strongroom.sca.devices.oath import code_at
@@ -114,6 +114,17 @@ async def test_a_device_that_somebody_works_on_keeps_only_its_own_code_waiting(d
         assert set(others) == {IssuerCode.SUCCESSFUL}
         assert not kept.done()
     assert await kept is IssuerCode.SUCCESSFUL
+
+
+async def test_a_device_whose_seed_cannot_be_opened_fails_alone_and_is_charged_nothing(desk: Desk, holders: list[str]):
+    await desk.owner.execute(
+        "UPDATE otp_tokens SET seed_sealed = set_byte(seed_sealed, 40, get_byte(seed_sealed, 40) # 1) WHERE cardholder_id = $1",
+        holders[0],
+    )
+    said = await asyncio.gather(*(desk.type(WRONG, holder) for holder in holders), return_exceptions=True)
+    assert isinstance(said[0], SealBroken)
+    assert set(said[1:]) == {IssuerCode.FAILED}
+    assert await failures(desk) == {0: 1, 1: HOLDERS - 1}
 
 
 async def test_devices_that_cannot_be_used_are_told_apart_among_those_that_can(desk: Desk, holders: list[str]):
