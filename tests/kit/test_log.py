@@ -29,8 +29,14 @@ def test_what_looks_like_a_secret_is_masked(secret: str):
     assert mask(f"x {secret} y") in (f"x {MASK} y", f"x whsec_{MASK} y")
 
 
-def test_a_bearer_token_is_masked_and_its_kind_stays():
-    assert mask("Authorization: Bearer abcDEF123-_.xyz") == f"Authorization: Bearer {MASK}"
+@pytest.mark.parametrize("kind", ["Bearer", "BEARER", "basic", "DPoP", "Ba\N{LATIN SMALL LETTER LONG S}ic"])
+def test_a_token_is_masked_and_its_kind_stays_in_whichever_letters(kind: str):
+    assert mask(f"Authorization: {kind} abcDEF123-_.xyz") == f"Authorization: {kind} {MASK}"
+
+
+def test_every_secret_of_a_line_is_masked_whatever_stands_between_them():
+    line = "Bearer abcdefgh,12345678;whsec_abc.4111111111111111 41111111111111112 é 5061810000000152048"
+    assert mask(line) == f"Bearer {MASK},{MASK};whsec_{MASK}.{MASK} 41111111111111112 é {MASK}"
 
 
 @pytest.mark.parametrize("text", ["4111111111111112", "1234567", "123456789", "2026-11-21T02:04:48.123456Z", "cse-0123456789012"])

@@ -15,6 +15,7 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES = 32
@@ -54,6 +55,10 @@ class Key:
 
     version: int
     material: bytes = field(repr=False)
+    _aead: AESGCM = field(init=False, repr=False, compare=False)  # its key schedule costs more than what is sealed with it
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_aead", AESGCM(self.material))
 
     @classmethod
     def generate(cls, version: int = 1) -> Key:
@@ -62,12 +67,12 @@ class Key:
 
     def encrypt(self, nonce: bytes, data: bytes, associated: bytes) -> bytes:
         """Encrypt."""
-        return AESGCM(self.material).encrypt(nonce, data, associated)
+        return self._aead.encrypt(nonce, data, associated)
 
     def decrypt(self, nonce: bytes, data: bytes, associated: bytes) -> bytes:
         """Decrypt. Raise SealBroken."""
         try:
-            return AESGCM(self.material).decrypt(nonce, data, associated)
+            return self._aead.decrypt(nonce, data, associated)
         except InvalidTag:
             raise SealBroken from None
 
@@ -106,7 +111,7 @@ class Secret:
 
 def join_parts(*parts: bytes) -> bytes:
     """Join parts so that no two different lists of parts give the same bytes."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join([len(part).to_bytes(4, "big") + part for part in parts])
 
 
 def seal(key: Cipher, place: Place, plaintext: bytes) -> bytes:
@@ -136,10 +141,17 @@ def derive(material: bytes, purpose: str) -> bytes:
     return HKDF(SHA512(), KEY_BYTES, None, purpose.encode()).derive(material)
 
 
-def keyed_hash(material: bytes, *parts: str | bytes) -> bytes:
-    """Return HMAC-SHA-512 over the parts: for look-up and comparison of what need not be read back."""
-    encoded = (part.encode() if isinstance(part, str) else part for part in parts)
-    return hmac.digest(material, join_parts(*encoded), "sha512")
+class KeyedHash:
+    """HMAC-SHA-512 under one key: for look-up and comparison of what need not be read back."""
+
+    def __init__(self, material: bytes) -> None:
+        self._keyed = HMAC(material, SHA512())  # a copy begins with the key already taken in
+
+    def over(self, *parts: str | bytes) -> bytes:
+        """Return the hash over the parts."""
+        hashing = self._keyed.copy()
+        hashing.update(join_parts(*[part.encode() if isinstance(part, str) else part for part in parts]))
+        return hashing.finalize()
 
 
 def same(left: bytes, right: bytes) -> bool:

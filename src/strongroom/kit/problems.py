@@ -113,7 +113,7 @@ def allowed_methods(error: Exception) -> dict[str, str]:
     return {"allow": ", ".join(sorted(set(allow.split(", "))))} if allow else {}
 
 
-def refuse_coded_body(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+async def refuse_coded_body(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Let a request pass whose body is not compressed; a guard, after the one that asks who calls. Raise CodedBody."""
     for name, value in connection.scope["headers"]:
         if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):

@@ -130,14 +130,16 @@ def parse_root_keys(text: str) -> HeldKeys:
     """Read the JSON form. Raise RootKeysError, never with a key in its message."""
     try:
         document = json.loads(text)
-        keys = {int(version): Key(int(version), base64.b64decode(key, validate=True)) for version, key in document["keys"].items()}
+        materials = {int(version): base64.b64decode(key, validate=True) for version, key in document["keys"].items()}
         index = base64.b64decode(document["index"], validate=True)
-        active = keys[int(document["active"])]
+        active = int(document["active"])
+        sizes = {len(index), len(materials[active]), *map(len, materials.values())}
     except (ValueError, KeyError, TypeError, AttributeError):
         raise RootKeysError("the root keys are not in the form that `strongroom keys init` writes") from None
-    if any(len(material) != KEY_BYTES for material in (index, *(key.material for key in keys.values()))):
+    if sizes != {KEY_BYTES}:
         raise RootKeysError(f"every root key has {KEY_BYTES} bytes")
-    return HeldKeys(active, keys, index)
+    keys = {version: Key(version, material) for version, material in materials.items()}
+    return HeldKeys(keys[active], keys, index)
 
 
 def _fresh() -> str:

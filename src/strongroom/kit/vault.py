@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from strongroom.kit.crypto import Key, Place, SealBroken, key_version, keyed_hash, seal, unseal
+from strongroom.kit.crypto import Key, KeyedHash, Place, SealBroken, key_version, seal, unseal
 from strongroom.kit.db import Tx
 from strongroom.kit.rootkeys import RootKeyKeeper, RootKeys
 
@@ -81,14 +81,14 @@ class Vault:
         self._root_loaded_at = time.monotonic()
         self._cache: dict[str, tuple[float, TenantKeys]] = {}
         self._opened: dict[str, dict[bytes, Key]] = {}  # by tenant and wrapped form, so that a module is asked once a key
-        self._index_keys: dict[str, bytes] = {}
+        self._hashes: dict[str, KeyedHash] = {}
 
     def hash(self, purpose: str, *parts: str | bytes) -> bytes:
         """Return the keyed hash for one purpose; each purpose has a key of its own."""
-        key = self._index_keys.get(purpose)
-        if key is None:
-            key = self._index_keys[purpose] = self._root.index_key(purpose)
-        return keyed_hash(key, *parts)
+        hashing = self._hashes.get(purpose)
+        if hashing is None:
+            hashing = self._hashes[purpose] = KeyedHash(self._root.index_key(purpose))
+        return hashing.over(*parts)
 
     def cached(self, tenant: str) -> TenantKeys | None:
         """Return the keys of a tenant when they were read a moment ago; spares a transaction on busy paths."""

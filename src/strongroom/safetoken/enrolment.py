@@ -22,6 +22,8 @@ _MAX_BANK_ID = 2**31 - 1
 _PHONE_SHOWN = 2
 _SHOWN_FIRST, _SHOWN_LAST, _SHOWN_LEAST = 6, 4, 13
 _APART: Final = frozenset({"CardPan", "PrimaryMobileNumber", "AccountNumber"})  # kept in columns of their own
+_JUDGED_ALONE: Final = frozenset({"BankId", "RegistrationChannel", "CardPan", "PrimaryMobileNumber"})
+_JUDGED_BY_SHAPE: Final = tuple(member.name for member in MEMBERS if member.name not in _JUDGED_ALONE)
 _MASK = "******"  # always six, whatever the number's length: as the contract writes it
 
 
@@ -85,12 +87,13 @@ def read_phone(members: Mapping[str, str], name: str = "PrimaryMobileNumber") ->
 
 def judge(members: Mapping[str, str]) -> Registration | tuple[str, ...]:
     """Return the registration, or its faults in the order of the members."""
-    if faults := tuple(_faults(members)):
+    phone = read_phone(members)
+    if faults := tuple(_faults(members, phone)):
         return faults
     account = members.get("AccountNumber")
     return Registration(
         Secret(members["CardPan"]),
-        read_phone(members) or "",
+        phone or "",
         Secret(account) if account else None,
         _FLAGS[members.get("IsApprovedAndEnabled", "").lower()],
         _FLAGS[members.get("IsFailure", "").lower()],
@@ -133,14 +136,14 @@ def join_faults(faults: tuple[str, ...]) -> str:
     return "".join(f"{fault}, " for fault in faults)
 
 
-def _faults(members: Mapping[str, str]) -> Iterator[str]:
+def _faults(members: Mapping[str, str], phone: str | None) -> Iterator[str]:
     if not members.get("TerminalId"):
         yield "TerminalId is required"
     yield from _bank_id_faults(members)
     yield from _pan_faults(members)
     if "City" not in members:
         yield "City is required"
-    if read_phone(members) is None:
+    if phone is None:
         yield "Invalid PrimaryMobileNumber" if members.get("PrimaryMobileNumber") else "PrimaryMobileNumber is required"
     if (channel := members.get("RegistrationChannel", "0")) not in _CHANNELS:
         yield "Invalid RegistrationChannel" if channel not in ("", "0") else "RegistrationChannel is required"
@@ -160,10 +163,7 @@ def _pan_faults(members: Mapping[str, str]) -> Iterator[str]:
 
 def _misshapen(members: Mapping[str, str]) -> Iterator[str]:
     """Yield switches that say neither yes nor no, and what is too long to be kept. What decides nothing is kept as it came."""
-    judged = {"BankId", "RegistrationChannel", "CardPan", "PrimaryMobileNumber"}
-    for member in MEMBERS:
-        value = members.get(member.name, "")
-        if member.name in judged:
-            continue
-        if len(value) > _MAX_LENGTH or (member.name in _SWITCHES and value.lower() not in _FLAGS):
-            yield f"Invalid {member.name}"
+    for name in _JUDGED_BY_SHAPE:
+        value = members.get(name, "")
+        if len(value) > _MAX_LENGTH or (name in _SWITCHES and value.lower() not in _FLAGS):
+            yield f"Invalid {name}"

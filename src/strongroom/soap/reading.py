@@ -42,21 +42,18 @@ class Attribute:
 class Element:
     """One element. `scope` maps every prefix in scope to its namespace ("" is the default's prefix, or no namespace)."""
 
-    __slots__ = ("attributes", "children", "has_comment", "local", "namespace", "parent", "prefix", "scope")
+    __slots__ = ("attributes", "children", "has_comment", "local", "namespace", "prefix", "scope")
 
     def __init__(
         self,
-        name: tuple[str, str, str],
+        name: Sequence[str],
         attributes: Sequence[Attribute],
-        parent: Element | None,
         scope: dict[str, str],
-        children: list[Element | str],
     ) -> None:
         self.namespace, self.local, self.prefix = name
         self.attributes = attributes
-        self.parent = parent
         self.scope = scope
-        self.children = children
+        self.children: list[Element | str] = []
         self.has_comment = False
 
     @property
@@ -67,14 +64,15 @@ class Element:
     @property
     def text(self) -> str:
         """Return the text. Raise XmlRefused when an element or a comment divides it: readers would not agree on what it says."""
-        if self.has_comment or any(isinstance(child, Element) for child in self.children):
+        texts = [child for child in self.children if isinstance(child, str)]
+        if self.has_comment or len(texts) < len(self.children):
             raise XmlRefused(f"{self.local} must hold a plain text")
-        return "".join(child for child in self.children if isinstance(child, str))
+        return "".join(texts)
 
     @property
     def is_nil(self) -> bool:
         """True when the element says that it has no value (xsi:nil)."""
-        return self.get("nil", XSI) in ("true", "1")
+        return bool(self.attributes) and self.get("nil", XSI) in ("true", "1")
 
     def find(self, local: str, namespace: str | None = None) -> Element | None:
         """Return the first child element of that name, in that namespace or in any."""
@@ -109,7 +107,6 @@ def read(raw: bytes, *, max_bytes: int = MAX_BYTES) -> Element:
         (b"\xff\xfe", b"\xfe\xff")
     ):  # by these expat would begin to read UTF-16, whatever it was told
         raise XmlRefused("Only XML 1.0 in UTF-8 is read")
-    top: list[Element | str] = []
     parser = ParserCreate("utf-8", _SEPARATOR)
     parser.namespace_prefixes = True
     parser.ordered_attributes = True
@@ -117,51 +114,42 @@ def read(raw: bytes, *, max_bytes: int = MAX_BYTES) -> Element:
     parser.XmlDeclHandler = _check_declaration
     parser.StartDoctypeDeclHandler = _refuse_document_type
     parser.ProcessingInstructionHandler = _refuse_instruction
-    _grow(parser, top)
+    outside = _grow(parser)
     try:
         parser.Parse(raw, True)  # noqa: FBT003 - the C function takes "this is all" by position only
     except ExpatError:
         raise XmlRefused("The document is not well-formed XML in UTF-8") from None
-    root = top[0]
+    root = outside.children[0]
     assert isinstance(root, Element)  # noqa: S101 - expat finds a document without an element not well-formed
     return root
 
 
-def _grow(parser: XMLParserType, top: list[Element | str]) -> None:  # noqa: C901 - the closures share what they count
-    """Let the parser build the tree under `top`. Closures, for these run some hundred times a message."""
-    names: dict[str, tuple[str, str, str]] = {}
-    open_elements: list[Element] = []
-    children = top
-    scope: dict[str, str] = {"": ""}
+def _grow(parser: XMLParserType) -> Element:
+    """Let the parser build the tree inside the element returned. Closures, for these run some hundred times a message."""
+    outside = current = Element(("", "", ""), (), {"": ""})
+    around: list[Element] = []
     declared: dict[str, str] = {}
     count = 0
 
     def start(name: str, given: list[str]) -> None:
-        nonlocal children, scope, declared, count
+        nonlocal current, declared, count
         count += 1
-        if count > MAX_ELEMENTS or len(open_elements) >= MAX_DEPTH or len(given) > 2 * MAX_ATTRIBUTES:
+        around.append(current)
+        if count > MAX_ELEMENTS or len(around) > MAX_DEPTH or len(given) > 2 * MAX_ATTRIBUTES:
             _refuse_size()
+        scope = current.scope
         if declared:
             scope = {**scope, **declared}
             declared = {}
             if len(scope) > MAX_NAMESPACES:
                 _refuse_size()
-        full_name = names.get(name)
-        if full_name is None:
-            full_name = names[name] = _split(name)
-        inside: list[Element | str] = []
-        parent = open_elements[-1] if open_elements else None
-        element = Element(full_name, _attributes(given) if given else (), parent, scope, inside)
-        children.append(element)
-        open_elements.append(element)
-        children = inside
+        element = Element(_split(name), _attributes(given) if given else (), scope)
+        current.children.append(element)
+        current = element
 
     def end(_: str) -> None:
-        nonlocal children, scope
-        open_elements.pop()
-        if open_elements:
-            outer = open_elements[-1]
-            children, scope = outer.children, outer.scope
+        nonlocal current
+        current = around.pop()
 
     def namespace(prefix: str | None, uri: str | None) -> None:
         if len(declared) >= MAX_NAMESPACES:
@@ -169,29 +157,29 @@ def _grow(parser: XMLParserType, top: list[Element | str]) -> None:  # noqa: C90
         declared[prefix or ""] = uri or ""
 
     def characters(text: str) -> None:
-        children.append(text)
+        current.children.append(text)
 
     def comment(_: str) -> None:
-        if open_elements:
-            open_elements[-1].has_comment = True
+        current.has_comment = True
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end
     parser.CharacterDataHandler = characters
     parser.CommentHandler = comment
     parser.StartNamespaceDeclHandler = namespace
+    return outside
 
 
 def _attributes(given: list[str]) -> list[Attribute]:
     return [Attribute(*_split(given[at]), given[at + 1]) for at in range(0, len(given), 2)]
 
 
-def _split(name: str) -> tuple[str, str, str]:
+def _split(name: str) -> Sequence[str]:
     """Return namespace, local name and prefix of what expat calls a name: `local`, `namespace local` or all three."""
     parts = name.split(_SEPARATOR)
-    if len(parts) == 1:
-        return "", name, ""
-    return parts[0], parts[1], parts[2] if len(parts) > 2 else ""  # noqa: PLR2004 - the third part is the prefix
+    if len(parts) == 3:  # noqa: PLR2004 - the third part is the prefix
+        return parts
+    return ("", name, "") if len(parts) == 1 else (*parts, "")
 
 
 def _check_declaration(version: str, encoding: str | None, _: int) -> None:
