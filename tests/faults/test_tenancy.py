@@ -45,7 +45,7 @@ QUERIES: dict[str, list[str]] = {
     "limit": ["100"], "after": [ID, "0"], "caseId": [ID], "caseRef": [ID, "Beech Partners matter 7"], "status": ["open"],
     "createdAfter": ["2020-01-01T00:00:00Z"], "createdBefore": ["2090-01-01T00:00:00Z"], "firm": [ID], "q": [ID],
     "bank": [BANK, ID], "part": ["0.50", "half"], "unreachable": ["true"], "resent": ["true"],
-    "unsent": ["true"],
+    "unsent": ["true"], "shown": ["executed"],
 }  # fmt: skip
 PERSON = {"name": "Norma Nobody", "email": "norma@example.com", "dateOfBirth": "1980-01-01", "phone": "447300000001"}
 CREDIT = {"reference": "R1", "description": "D1", "amount": "1.00", "notify": False}

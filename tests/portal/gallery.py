@@ -177,9 +177,11 @@ def paying_samples() -> Iterator[Sample]:
     for stage in paying.PayStage:
         another = stage in {paying.PayStage.AT_BANK, paying.PayStage.CHECKING}
         yield page(f"live-{stage}", replace(LIVE, stage=stage, may_choose_another=another))
+    yield page("live-delayed-later", replace(LIVE, stage=paying.PayStage.DELAYED, may_choose_another=False, follows=False))
     for outcome in paying.PayOutcome:
         reason = "Payment under review" if outcome is paying.PayOutcome.HELD else None
         yield page(f"result-{outcome}", replace(PAID, outcome=outcome, reason=reason))
+    yield page("result-executed-later", replace(PAID, follows=False))
     for because in paying.NotPaidBecause:
         reason = "Daily limit reached" if because is paying.NotPaidBecause.LIMIT else None
         yield page(f"not-paid-{because}", replace(NOT_PAID, because=because, reason=reason))
@@ -300,6 +302,10 @@ def sharing_samples() -> Iterator[Sample]:
     for stage in sharing.ShareStage:
         may_choose = stage is not sharing.ShareStage.READING
         yield page(f"live-{stage}", sharing.ShareLive(SHR_ID, LAST.name, stage, NOW, may_choose_another=may_choose))
+    yield page(
+        "live-at_bank-later",
+        sharing.ShareLive(SHR_ID, LAST.name, sharing.ShareStage.AT_BANK, NOW, may_choose_another=True, follows=False),
+    )
     for state in sharing.ShareElsewhereState:
         yield Sample(f"share-elsewhere-{state}", SIGNED_OUT, sharing.SharedElsewhere(state, paths.sharing(SHR_ID, "status")))
     choose = sharing.ChooseAccount(SHR_ID, LAST.name, ACCOUNTS)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from gallery import Gallery, samples, serving
-from playwright.async_api import Browser, BrowserContext, Page, Route, expect
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from strongroom.portal import paths
 from tests.browser import PROGRAM, browsing
@@ -135,6 +136,57 @@ async def test_without_javascript_a_bank_is_found_by_a_form_and_a_code_can_be_as
     await context.close()
 
 
+@pytest.mark.parametrize("name", ["pay-result-executed", "pay-live-checking", "share-live-reading"])
+async def test_without_javascript_a_page_that_waits_looks_again_and_stays_where_it_is_read(
+    browser: Browser, site: str, name: str
+) -> None:
+    loads: list[str] = []
+
+    async def hurry(route: Route) -> None:
+        loads.append(route.request.url)
+        answer = await route.fetch()
+        body, count = re.subn(r'"refresh" content="\d+"', '"refresh" content="1"', await answer.text())
+        assert count == 1
+        await route.fulfill(response=answer, body=body)
+
+    context = await browser.new_context(java_script_enabled=False, viewport={"width": 360, "height": 300})
+    page = await context.new_page()
+    await page.route(f"{site}/{name}", hurry)
+    await page.goto(f"{site}/{name}")
+    await page.locator("footer").scroll_into_view_if_needed()
+    before = await page.locator("h1").bounding_box()
+    assert before is not None
+    assert before["y"] < 0
+    async with page.expect_request(lambda _: len(loads) == 2):
+        pass
+    await expect(page.locator("h1")).to_be_attached()
+    assert await page.locator("h1").bounding_box() == before
+    assert len(set(loads)) == 1
+    await context.close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pay-result-received",
+        "pay-result-returned",
+        "pay-result-executed-later",
+        "pay-live-delayed-later",
+        "share-live-at_bank-later",
+    ],
+)
+async def test_what_is_final_or_was_looked_at_for_long_enough_looks_no_more_and_says_so(
+    browser: Browser, site: str, name: str
+) -> None:
+    context = await browser.new_context(java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(f"{site}/{name}")
+    assert await page.locator("meta[http-equiv=refresh]").count() == 0
+    says = page.get_by_text(re.compile("has (now )?stopped|no longer looks"))
+    assert await says.count() == name.endswith("-later")
+    await context.close()
+
+
 # What JavaScript adds
 
 
@@ -194,6 +246,54 @@ async def test_a_live_page_shows_the_state_and_loads_itself_anew_when_it_is_fina
     await expect(state).to_have_text("Mulberry Bank has answered")
     async with page.expect_navigation():
         await page.clock.run_for(1000)
+
+
+async def top_of(element: Locator) -> float:
+    return float(await element.evaluate("each => each.getBoundingClientRect().top"))
+
+
+@pytest.mark.parametrize(
+    ("becomes", "heading", "says"),
+    [
+        ("pay-result-received", "Your £62,500.00 has been received", ""),
+        ("pay-result-executed-later", "You have paid £62,500.00", "This page has stopped looking by itself"),
+    ],
+)
+async def test_a_paid_page_is_brought_up_to_date_in_place_and_then_asks_no_more(
+    page: Page, site: str, becomes: str, heading: str, says: str
+) -> None:
+    asked: list[str] = []
+
+    async def tell(route: Route) -> None:
+        asked.append(route.request.url)
+        await route.fulfill(json={"text": "", "final": len(asked) == 2})
+
+    async def renew(route: Route) -> None:
+        is_script = route.request.resource_type == "xhr"
+        await (route.fulfill(body=Gallery().html(becomes), content_type="text/html") if is_script else route.continue_())
+
+    await page.clock.install()
+    await page.set_viewport_size({"width": 360, "height": 300})
+    await page.route("**/status?shown=executed", tell)
+    await page.route(f"{site}/pay-result-executed", renew)
+    await page.goto(f"{site}/pay-result-executed")
+    await page.evaluate("window.kept = true")
+    state, receipt = page.locator("[data-part=state]"), page.get_by_role("link", name="See your receipt")
+    await receipt.focus()
+    top = await top_of(receipt)
+    await page.clock.run_for(2000)
+    await expect(state).to_have_text("Paid from your account")
+    await page.clock.run_for(3000)
+    await expect(page.locator("[data-part=following]")).to_contain_text(says)
+    await expect(page.locator("[data-part=following]")).not_to_contain_text("looks again by itself")
+    await expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    await expect(page).to_have_title(re.compile(heading))
+    await expect(state).to_have_text("Received" if "received" in heading else "Paid from your account")
+    await expect(receipt).to_be_focused()
+    assert abs(await top_of(receipt) - top) < 1
+    assert await page.evaluate("window.kept")
+    await page.clock.run_for(60_000)
+    assert len(asked) == 2
 
 
 async def test_the_way_to_the_bank_goes_on_by_itself_and_can_be_stopped(page: Page, site: str) -> None:

@@ -50,9 +50,10 @@ def pay_check(request_id: str, bank_id: str | None = None) -> str:
     return f"{pay(request_id)}/check" + (f"?{urlencode({'bank': bank_id})}" if bank_id else "")
 
 
-def payment(payment_id: str, page: str = "") -> str:
-    """Return the live page of a payment, or with `page`: `go`, `status`, `receipt`, `another-bank`."""
-    return f"/customer/payments/{quote(payment_id, safe='')}" + (f"/{page}" if page else "")
+def payment(payment_id: str, page: str = "", *, shown: str = "") -> str:
+    """Return the live page of a payment, or with `page`: `go`, `status` (of what is `shown`), `receipt`, `another-bank`."""
+    here = f"/customer/payments/{quote(payment_id, safe='')}" + (f"/{page}" if page else "")
+    return here + (f"?{urlencode({'shown': shown})}" if shown else "")
 
 
 def share(request_id: str, page: str = "") -> str:

@@ -96,6 +96,12 @@ class Visit:
         return text[:300] if text and text.isprintable() else None
 
     @property
+    def is_by_itself(self) -> bool:
+        """True for a load that a page of ours made without its reader: browsers say so (W3C Fetch Metadata, `Sec-Fetch-User`)."""
+        headers = self.request.headers
+        return headers.get("sec-fetch-site") == "same-origin" and "sec-fetch-user" not in headers
+
+    @property
     def session_id(self) -> str:
         """Return the session that the browser brought, alive or not; empty when it brought none."""
         return self._session_id()

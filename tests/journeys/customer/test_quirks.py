@@ -39,7 +39,7 @@ class Story:
 
 
 ARRIVED, GIVEN = "has been received", "Your bank details are shared"
-SAID_NO, TOO_LATE = "You did not agree to share", "There was no answer from you"
+SAID_NO, TOO_LATE = "You did not agree to share", "The time ran out"
 PAYING = {
     Quirk.SWALLOWED: Story("user", ARRIVED, PAID, "received", at_bank="vanish"),
     Quirk.NO_ERROR: Story("user", "You stopped the payment", NOT_PAID, "requested", at_bank="cancel", failure="cancelled_at_bank"),
@@ -91,7 +91,6 @@ async def test_a_payment_at_a_bank_with_a_quirk_ends_on_a_usable_page_and_in_a_t
         assert await receiver.types_of(request_id, last=story.told[-1]) == list(story.told)
     found = await firm.wait_for(f"creditRequests/{request_id}", story.status)
     await page.wait_for_url(f"**/payments/{payment_id}")
-    await page.reload()
     await steps.see(page, story.heading)
     await look(page, axe)
     assert await firm.debits(bank, payment_id) == ([round(pounds * 100)] if story.told == PAID else [])

@@ -27,6 +27,7 @@ from strongroom.kit.errors import NotFound
 from strongroom.kit.money import print_pounds
 from strongroom.portal import paths
 from strongroom.portal.pages import handing_over, picking, shaping
+from strongroom.portal.rendering import LiveAnswer
 from strongroom.portal.views.frame import FieldProblem
 from strongroom.portal.views.paying import (
     CameBackElsewhere,
@@ -149,7 +150,7 @@ async def go_to_bank(request: AnyRequest, payment_id: FromPath[str]) -> Response
 async def show_payment(request: AnyRequest, payment_id: FromPath[str]) -> Response[Any]:
     """Show where a payment stands: live, or what became of it."""
     visit = Visit(request)
-    session = await visit.find_session()
+    session = await visit.find_session(touch=not visit.is_by_itself)
     if session is None:
         return await _show_without_session(visit, payment_id)
     try:
@@ -161,12 +162,16 @@ async def show_payment(request: AnyRequest, payment_id: FromPath[str]) -> Respon
     stage = shaping.pay_stage(payment, asked.request)
     if stage is not None:
         live = PaymentLivePage(
-            payment_id, slip, name, stage, payment.created_at, may_choose_another=payment.state in LIVE_BEFORE_EXCHANGE
-        )
+            payment_id, slip, name, stage, payment.created_at, may_choose_another=payment.state in LIVE_BEFORE_EXCHANGE,
+            follows=shaping.is_followed(payment.changed_at),
+        )  # fmt: skip
         return await visit.page(live, firm=asked.firm)
     if outcome := shaping.pay_outcome(payment):
         rest_url = paths.pay(payment.request_id) if asked.request.state is RequestState.PARTLY_PAID else None
-        paid = Paid(payment_id, slip, name, outcome, shaping.paid_at(payment), payment.bank_payment_id, rest_url=rest_url)
+        paid = Paid(
+            payment_id, slip, name, outcome, shaping.paid_at(payment), payment.bank_payment_id, rest_url=rest_url,
+            follows=shaping.is_followed(payment.changed_at),
+        )  # fmt: skip
         return await visit.page(paid, firm=asked.firm)
     if asked.request.frozen_at is not None or asked.request.state in _OVER:
         return await _over(visit, asked)
@@ -179,8 +184,8 @@ async def show_payment(request: AnyRequest, payment_id: FromPath[str]) -> Respon
 
 
 @get("/customer/payments/{payment_id:str}/status", opt=_PASS)
-async def payment_status(request: AnyRequest, payment_id: FromPath[str]) -> Response[Any]:
-    """Answer the live page's script. It is no activity of a person, so it keeps no session alive."""
+async def payment_status(request: AnyRequest, payment_id: FromPath[str], shown: FromQuery[str] = "") -> Response[Any]:
+    """Answer the script of a live page, or of one that shows an outcome. No person is active there: it keeps no session alive."""
     visit = Visit(request)
     session = await visit.find_session(touch=False)
     firm_id = visit.find_pass("payment", payment_id)
@@ -190,6 +195,9 @@ async def payment_status(request: AnyRequest, payment_id: FromPath[str]) -> Resp
         except NotFound:
             pass
         else:
+            if shown:
+                is_old = shaping.pay_outcome(payment) != shown or not shaping.is_followed(payment.changed_at)
+                return visit.json(LiveAnswer("", final=is_old))
             name = shaping.bank_name(visit.house.registry, payment.bank_id)
             return visit.json(visit.portal.pages.payment_answer("en", shaping.pay_stage(payment, asked.request), name))
     if firm_id is None:

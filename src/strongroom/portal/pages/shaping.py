@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from strongroom.banking.registry import BankListing, Registry
 from strongroom.funds.desk import Asked, Seen
 from strongroom.funds.model import AccountRequest, CreditRequest, Failure, Payment, Share, SharedDetails
 from strongroom.funds.sharing import Consent
 from strongroom.funds.states import AccountRequestState, PaymentState, RequestState, ShareState
+from strongroom.kit.clock import own_now
 from strongroom.kit.errors import NotFound
 from strongroom.kit.money import PENCE_PER_POUND, UnacceptableAmount, parse_pounds_text, print_pounds
 from strongroom.portal import paths
@@ -62,9 +63,10 @@ _BECAUSE: dict[str, NotPaidBecause] = {
     Failure.REJECTED_BY_BANK: NotPaidBecause.REJECTED_LATER,
     Failure.BANK_UNAVAILABLE: NotPaidBecause.BANK_DOWN,
     Failure.TIMED_OUT: NotPaidBecause.TIMED_OUT,
-    Failure.NOT_COMPLETED: NotPaidBecause.ABANDONED,
-    Failure.INVALID_RETURN: NotPaidBecause.REFUSED,
+    Failure.NOT_COMPLETED: NotPaidBecause.NOT_COMPLETED,
+    Failure.INVALID_RETURN: NotPaidBecause.UNVERIFIED,
     Failure.CHOSE_ANOTHER_BANK: NotPaidBecause.CLOSED,
+    Failure.NOT_DEBITED: NotPaidBecause.NOT_DEBITED,
 }
 _CREDIT_CARDS: dict[RequestState, CardState] = {
     RequestState.REQUESTED: CardState.OPEN,
@@ -90,10 +92,12 @@ _NOT_SHARED: dict[str, NotSharedBecause] = {
     Failure.REFUSED_BY_BANK: NotSharedBecause.REFUSED,
     Failure.BANK_UNAVAILABLE: NotSharedBecause.BANK_DOWN,
     Failure.TIMED_OUT: NotSharedBecause.TIMED_OUT,
-    Failure.NOT_COMPLETED: NotSharedBecause.BANK_DOWN,
-    Failure.CHOSE_ANOTHER_BANK: NotSharedBecause.DECLINED,
+    Failure.NOT_COMPLETED: NotSharedBecause.NOT_COMPLETED,
+    Failure.INVALID_RETURN: NotSharedBecause.UNVERIFIED,
+    Failure.CHOSE_ANOTHER_BANK: NotSharedBecause.CLOSED,
     Failure.NO_SUITABLE_ACCOUNT: NotSharedBecause.NO_ACCOUNT,
 }
+_FOLLOWED = timedelta(minutes=15)
 _TO_DO = frozenset({CardState.OPEN, CardState.PARTLY_PAID, CardState.UNFINISHED, CardState.IN_PROGRESS})
 
 
@@ -174,14 +178,17 @@ def pay_outcome(payment: Payment) -> PayOutcome | None:
 
 def not_paid_because(payment: Payment) -> NotPaidBecause:
     """Return why nothing was paid."""
-    if payment.state is PaymentState.REJECTED and payment.failure_code == Failure.REFUSED_BY_BANK:
-        return NotPaidBecause.REFUSED
-    return _BECAUSE.get(payment.failure_code or "", NotPaidBecause.ABANDONED)
+    return _BECAUSE.get(payment.failure_code or "", NotPaidBecause.NOT_COMPLETED)
 
 
 def paid_at(payment: Payment) -> datetime:
     """Return the time of the bank's last word."""
     return payment.credited_at or payment.executed_at or payment.submitted_at or payment.changed_at
+
+
+def is_followed(since: datetime) -> bool:
+    """True while a page about what became so at that time looks again by itself: a matter of what is shown, so of our own clock."""
+    return own_now() - since < _FOLLOWED
 
 
 def elsewhere_state(payment: Payment) -> ElsewhereState:
@@ -266,7 +273,7 @@ def share_elsewhere(share: Share) -> ShareElsewhereState:
 
 def not_shared_because(share: Share) -> NotSharedBecause:
     """Return why nothing was shared."""
-    return _NOT_SHARED.get(share.failure_code or "", NotSharedBecause.REFUSED)
+    return _NOT_SHARED.get(share.failure_code or "", NotSharedBecause.NOT_COMPLETED)
 
 
 def account_choice(choice_id: str, details: SharedDetails | None) -> AccountChoice:

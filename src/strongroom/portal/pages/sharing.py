@@ -14,7 +14,7 @@ from strongroom.banking.port import CustomerContext
 from strongroom.funds.authentications import RESEND_AFTER_SECONDS, Shut, Wrong
 from strongroom.funds.desk import AskedToShare
 from strongroom.funds.errors import RequestEnded, RequestFrozen, ShareAlreadyStarted, ShareLive
-from strongroom.funds.model import Share
+from strongroom.funds.model import Failure, Share
 from strongroom.funds.payments import Agreement
 from strongroom.funds.states import AccountRequestState, ShareState
 from strongroom.kit.clock import own_now
@@ -117,6 +117,8 @@ async def agree(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]
         return visit.go(paths.sharing(share.id, "go" if share.state is ShareState.AWAITING else ""))
     except (RequestEnded, RequestFrozen):
         return visit.go(paths.share(request_id))
+    if begun.failure not in {None, Failure.BANK_UNAVAILABLE}:  # the bank said no: that page tells why
+        return visit.go(paths.sharing(begun.share_id))
     if begun.url is None:
         return visit.go(f"{paths.share_check(request_id, bank_id)}&unreachable=true")
     visit.remember_pass("share", asked.firm.id, begun.share_id)
@@ -141,7 +143,7 @@ async def go_to_bank(request: AnyRequest, share_id: FromPath[str]) -> Response[A
 async def show_share(request: AnyRequest, share_id: FromPath[str]) -> Response[Any]:
     """Show where a sharing stands. A browser that must prove itself is asked for a code, with or without a session."""
     visit = Visit(request)
-    session = await visit.find_session()
+    session = await visit.find_session(touch=not visit.is_by_itself)
     found = await _find(visit, session, share_id)
     if found is None:
         return await _without_session(visit, share_id)
@@ -155,7 +157,8 @@ async def show_share(request: AnyRequest, share_id: FromPath[str]) -> Response[A
         return await visit.page(Shared(share.request_id, account, name, share.shared_at or share.created_at), firm=asked.firm)
     if stage := shaping.share_stage(share):
         may_choose = share.state in {ShareState.AWAITING, ShareState.REQUESTING, ShareState.UNPROVEN}
-        return await visit.page(ShareLivePage(share_id, name, stage, share.created_at, may_choose), firm=asked.firm)
+        follows = shaping.is_followed(share.returned_at or share.created_at)
+        return await visit.page(ShareLivePage(share_id, name, stage, share.created_at, may_choose, follows), firm=asked.firm)
     if asked.request.frozen_at is not None or asked.request.state in _OVER:
         return await _over(visit, asked)
     because = shaping.not_shared_because(share)

@@ -34,6 +34,32 @@
     }
   }
 
+  // A page that is read on is brought up to date in place: where its reader is, by eye or by keyboard, does not change.
+  function renewParts(done, fail) {
+    const request = new XMLHttpRequest(); // reads a page without a parser of our own, which the policy forbids
+    request.responseType = "document";
+    request.addEventListener("error", fail);
+    request.addEventListener("load", () => {
+      const fresh = (part) => request.response?.querySelector(`[data-part="${part.dataset.part}"]`);
+      const parts = all("[data-part]");
+      if (request.status !== 200 || !parts.every(fresh)) return location.reload();
+      const isInView = (each) => each.getBoundingClientRect().top >= 0 && each.getBoundingClientRect().bottom <= innerHeight;
+      const held = [document.activeElement, ...all("main a, main button")].filter((each) => each !== document.body).find(isInView);
+      const top = held?.getBoundingClientRect().top;
+      document.title = request.response.title;
+      for (const part of parts) {
+        const { innerHTML, dataset, childNodes } = fresh(part);
+        if (part.innerHTML !== innerHTML) part.replaceChildren(...childNodes);
+        if (part.dataset.live && !dataset.live) delete part.dataset.live;
+        else if (dataset.live) part.dataset.live = dataset.live;
+      }
+      if (held) scrollBy({ top: held.getBoundingClientRect().top - top, behavior: "instant" }); // nothing moves under a finger
+      return done();
+    });
+    request.open("GET", location.href);
+    request.send();
+  }
+
   // A live state is asked for, shown, announced, and replaced by the final page when there is one.
   function followState() {
     const region = one("[data-live]");
@@ -50,6 +76,7 @@
         if (answer.ok) {
           const state = await answer.json();
           if (state.text && words.textContent !== state.text) words.textContent = state.text;
+          if (state.final && region.dataset.part) return renew();
           if (state.final) return setTimeout(() => (state.next ? location.assign(state.next) : location.reload()), 900);
         }
       } catch {
@@ -57,6 +84,7 @@
       }
       return later();
     };
+    const renew = () => renewParts(() => region.dataset.live && later(), later);
     const later = () => setTimeout(() => (isUnseen() ? later() : ask()), Math.min(1500 + asked * 250, 10000));
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) asked = 0;

@@ -215,6 +215,7 @@ class PaymentLive:
     stage: PayStage
     since: datetime
     may_choose_another: bool
+    follows: bool = True  # without JavaScript; with it the page follows for as long as it is open
 
 
 class PayOutcome(StrEnum):
@@ -240,6 +241,12 @@ class Paid:
     bank_payment_id: str | None = None
     reason: str | None = None  # the bank's own words, where it gave any
     rest_url: str | None = None  # where what is outstanding can be paid
+    follows: bool = True  # the page looks again by itself; it stops after a while
+
+    @property
+    def is_final(self) -> bool:
+        """True when nothing more will become of the payment."""
+        return self.outcome in {PayOutcome.RECEIVED, PayOutcome.RETURNED}
 
 
 class NotPaidBecause(StrEnum):
@@ -249,11 +256,13 @@ class NotPaidBecause(StrEnum):
     FUNDS = "funds"
     LIMIT = "limit"
     REFUSED = "refused"
-    BANK_DOWN = "bank_down"
+    BANK_DOWN = "bank_down"  # out of reach, or in trouble by its own word
     TIMED_OUT = "timed_out"
-    ABANDONED = "abandoned"
+    NOT_COMPLETED = "not_completed"  # no approval came that could be used
+    UNVERIFIED = "unverified"  # what came back may not have been from the bank
     CLOSED = "closed"  # the customer chose another bank
     REJECTED_LATER = "rejected_later"
+    NOT_DEBITED = "not_debited"  # the bank could not tell; people found that nothing was taken
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class ShareLive:
     stage: ShareStage
     since: datetime
     may_choose_another: bool
+    follows: bool = True  # without JavaScript; with it the page follows for as long as it is open
 
 
 class ShareElsewhereState(StrEnum):
@@ -141,8 +142,11 @@ class NotSharedBecause(StrEnum):
 
     DECLINED = "declined"  # by the customer, at the bank
     REFUSED = "refused"
-    BANK_DOWN = "bank_down"
-    TIMED_OUT = "timed_out"
+    BANK_DOWN = "bank_down"  # out of reach, or in trouble by its own word
+    TIMED_OUT = "timed_out"  # at the bank, or afterwards: a code or a choice was still to come
+    NOT_COMPLETED = "not_completed"  # no agreement came that could be used
+    UNVERIFIED = "unverified"  # what came back may not have been from the bank
+    CLOSED = "closed"  # the customer went on with another bank
     NO_ACCOUNT = "no_account"  # no account that can receive a payment came back
 
 
