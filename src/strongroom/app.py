@@ -30,6 +30,7 @@ from strongroom.kit.arrival import BoundedProtocol
 from strongroom.kit.clock import refuse_moved_clock
 from strongroom.kit.edge import Edge
 from strongroom.kit.errors import Refusal
+from strongroom.kit.head import with_head
 from strongroom.kit.http import Front
 from strongroom.kit.listener import CertificateFiles, CertifiedProtocol, Follower, Rotation, Servers
 from strongroom.kit.metrics import exposition
@@ -95,14 +96,14 @@ def show_bank_keys(request: Request[Any, Any, Any]) -> Response[bytes]:
 def make_app(house: House) -> Litestar:
     """Build the application over a house. Raise Undeclared when a route does not say who may call it."""
     pages, doc = Pages(), ApiDoc(over_https=house.settings.is_https)
-    api = [
+    api = list(with_head([
         *access_api.routes(), *case_api.routes(), *request_api.routes(), *login_api.routes(), *webhook_api.routes(),
         *passport.routes(), *safetoken_api.routes(), *purchases_api.routes(), *tokens_api.routes(),
         *issuer_api.routes(), *notify_api.routes(),
-    ]  # fmt: skip
+    ]))  # fmt: skip
     app = Litestar(
         route_handlers=[
-            *tell_methods(api), *api, live, ready, metrics, show_bank_keys, make_router(pages), *doc.routes(),
+            *tell_methods(api), *api, *with_head([live, ready, metrics, show_bank_keys, *doc.routes()]), make_router(pages),
         ],
         guards=[Guard(house.tokens, house.authentication), refuse_coded_body],
         exception_handlers=_unrouted(),

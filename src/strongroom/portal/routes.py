@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from litestar import Router
 
+from strongroom.kit.head import with_head
 from strongroom.portal.pages import answers, coming_back, handing_over, paying, plain, sharing, signing_in
 from strongroom.portal.rendering import Pages
 
@@ -15,4 +16,4 @@ def make_router(pages: Pages) -> Router:
         *handing_over.routes(), *plain.routes(),
         pages.assets.route(public="files that every page needs"),
     ]  # fmt: skip
-    return Router("/", route_handlers=handlers, exception_handlers=answers.handlers(), include_in_schema=False)
+    return Router("/", route_handlers=[*with_head(handlers)], exception_handlers=answers.handlers(), include_in_schema=False)

@@ -67,6 +67,7 @@ class Visit:
         self.portal = portal_of(request)
         self.house = self.portal.house
         self._https = self.house.site.is_https
+        self._is_probe = request.method == "HEAD"  # no activity of a person
         self._cookies: list[Cookie] = []
         self._browser = request.cookies.get(self._name("browser"), "")
         if len(self._browser) != 43:  # noqa: PLR2004  # 256 bits as base64url; anything else is replaced
@@ -115,7 +116,7 @@ class Visit:
 
     async def find_session(self, *, touch: bool = True) -> Session | None:
         """Return the session, if there is one and it is alive."""
-        session_id = self._session_id()
+        session_id, touch = self._session_id(), touch and not self._is_probe
         return await self.house.sessions.find(session_id, touch=touch) if session_id else None
 
     async def records(self) -> tuple[Record, ...]:
@@ -134,7 +135,7 @@ class Visit:
 
     async def pause(self, seconds: int) -> None:
         """Excuse the time at the bank."""
-        if session_id := self._session_id():
+        if (session_id := self._session_id()) and not self._is_probe:
             await self.house.sessions.pause(session_id, seconds)
 
     def hold_grant(self, handle: str) -> None:

@@ -17,6 +17,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from strongroom.banking.port import CustomerContext
 from strongroom.kit.errors import NotFound
+from strongroom.kit.head import ACTS
 from strongroom.portal import paths
 from strongroom.portal.views.paying import ReturnHandOver
 from strongroom.portal.views.plain import FragmentReturn
@@ -27,7 +28,7 @@ _STATE_MAX = 200
 _OPEN: dict[str, Any] = {"public": "the bank's answer is found by its state, whoever brings it"}
 
 
-@get(paths.BANK_RETURN, opt=_OPEN)
+@get(paths.BANK_RETURN, opt={**_OPEN, **ACTS})
 async def by_address(request: AnyRequest) -> Response[Any]:
     """Take an answer from the address; without one it may be in the fragment, which only a script can read."""
     visit = Visit(request)

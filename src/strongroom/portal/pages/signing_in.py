@@ -16,6 +16,7 @@ from strongroom.funds.errors import GrantSpent
 from strongroom.kit.body import Unacceptable
 from strongroom.kit.clock import own_now
 from strongroom.kit.errors import TooMany
+from strongroom.kit.head import ACTS
 from strongroom.kit.pages import REFERRER_NONE
 from strongroom.portal import paths
 from strongroom.portal.rendering import LiveAnswer
@@ -109,12 +110,10 @@ async def send_again(request: AnyRequest) -> Response[Any]:
     return visit.go(f"{paths.CODE}?{'resent' if is_asked else 'unsent'}=true")
 
 
-@get("/customer/grant/{token:str}", opt=_OPEN)
+@get("/customer/grant/{token:str}", opt={**_OPEN, **ACTS})
 async def open_grant(request: AnyRequest, token: FromPath[str]) -> Response[Any]:
-    """Show one button; nothing is used up yet, so previews and prefetching burn nothing."""
+    """Show one button; nothing is used up yet, so previews and prefetching burn nothing. A browser gets a handle on it."""
     visit = Visit(request)
-    if request.method == "HEAD":
-        return await visit.page(GrantGone(), referrer=REFERRER_NONE)
     try:
         firm_id, handle = await visit.house.grants.open(token)
     except GrantSpent:
