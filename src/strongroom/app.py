@@ -73,10 +73,10 @@ def live() -> dict[str, str]:
 
 @get("/health/ready", opt=_PROBE, include_in_schema=False)
 async def ready(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
-    """Say whether requests can be answered: without the database they cannot."""
+    """Say whether requests can be answered, and why not: without the database or the root keys they cannot."""
     house: House = request.app.state[HOUSE]
-    up = await house.db.is_up()
-    return Response({"status": "ready" if up else "not ready"}, status_code=200 if up else 503)
+    fault = await house.readiness.find_fault()
+    return Response({"status": "not ready", "reason": fault}, status_code=503) if fault else Response({"status": "ready"})
 
 
 @get("/metrics", opt=_PROBE, include_in_schema=False, media_type="text/plain; version=0.0.4", sync_to_thread=False)

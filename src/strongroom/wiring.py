@@ -43,6 +43,7 @@ from strongroom.issuing.registry import RemoteIssuers
 from strongroom.issuing.transport import Identity
 from strongroom.kit.clock import own_now
 from strongroom.kit.db import Database, Tx
+from strongroom.kit.readiness import Readiness
 from strongroom.kit.vault import Vault
 from strongroom.notify.gateways.configured import GatewaysUnusable, open_routes
 from strongroom.notify.gateways.inbox import InboxGateway
@@ -120,6 +121,7 @@ class House:
     settings: Settings
     db: Database
     vault: Vault
+    readiness: Readiness
     registry: Registry
     firms: Firms
     issuers: Issuers
@@ -205,6 +207,7 @@ def assemble(settings: Settings, db: Database, vault: Vault, registry: Registry)
         settings=settings,
         db=db,
         vault=vault,
+        readiness=Readiness(db, vault),
         registry=registry,
         firms=firms,
         issuers=issuers,

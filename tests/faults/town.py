@@ -34,6 +34,7 @@ from strongroom.funds.receiving import NewReceivingAccount
 from strongroom.funds.requests import NewCreditRequest
 from strongroom.kit.db import Database
 from strongroom.kit.idempotency import Once
+from strongroom.kit.rootkeys import RootKeyKeeper
 from strongroom.kit.vault import Vault
 from strongroom.settings import load_settings
 from strongroom.wiring import APP_ROLE, WORKER_ROLE, House, assemble
@@ -133,7 +134,7 @@ class Town:
 
 
 @contextlib.asynccontextmanager
-async def open_town(database: Any) -> AsyncIterator[Town]:
+async def open_town(database: Any, keeper: RootKeyKeeper | None = None) -> AsyncIterator[Town]:
     """Open the application in this process, over two firms."""
     fresh = [base64.b64encode(secrets.token_bytes(32)).decode() for _ in range(2)]
     settings = load_settings(
@@ -150,7 +151,7 @@ async def open_town(database: Any) -> AsyncIterator[Town]:
     )
     bank = ScriptedBank()
     registry: Any = TownRegistry({BANK: bank})
-    vault = Vault(settings.keeper())
+    vault = Vault(keeper or settings.keeper())
     db = await Database.connect(database.app_dsn, role=APP_ROLE, size=8)
     worker_db = await Database.connect(database.worker_dsn, role=WORKER_ROLE, size=4)
     owner = await asyncpg.create_pool(database.dsn, min_size=1, max_size=3)

@@ -18,10 +18,12 @@ from strongroom.cli import run
 from strongroom.kit.audit import signing_key
 from strongroom.kit.crypto import Place, SealBroken, Secret, seal, unseal
 from strongroom.kit.db import Database
+from strongroom.kit.readiness import NO_KEYS
 from strongroom.kit.rootkeys import FileKeeper, RootKeysError
 from strongroom.kit.rootkeys_module import Line, ModuleKeeper, ModuleUnavailable, open_module
 from strongroom.kit.rotation import count_wrapped, rewrap_all
 from strongroom.kit.vault import Vault
+from tests.faults.town import Town, open_town
 from tests.kit.test_vault import ONE, keys_of
 
 LIBRARY, PIN = Path("/usr/lib/softhsm/libsofthsm2.so"), "correct-horse"
@@ -148,6 +150,19 @@ def test_a_module_that_cannot_be_used_says_why_and_never_the_pin(keeper: ModuleK
         open_module(LIBRARY, token, Secret(PIN), "nobodys").load()
 
 
+def test_a_pin_that_was_refused_is_not_tried_again_so_that_no_probe_locks_the_token(keeper: ModuleKeeper, token: str):
+    pkcs11.lib(str(LIBRARY)).reinitialize()  # nobody is logged in any more
+    line = Line(LIBRARY, token, Secret("the-next-pin"))
+    with pytest.raises(RootKeysError, match="PinIncorrect"):
+        ModuleKeeper(line, "strongroom").load()
+    with pkcs11.lib(str(LIBRARY)).get_token(token_label=token).open(rw=True, user_pin=PIN) as session:
+        session.set_pin(PIN, "the-next-pin")
+    pkcs11.lib(str(LIBRARY)).reinitialize()
+    with pytest.raises(RootKeysError, match="PinIncorrect"):
+        ModuleKeeper(line, "strongroom").load()
+    assert ModuleKeeper(Line(LIBRARY, token, Secret("the-next-pin")), "strongroom").load().keys
+
+
 async def test_while_the_module_is_away_what_it_must_open_is_unavailable_and_then_opens(
     app: Database, keeper: ModuleKeeper, softhsm: Path
 ):
@@ -163,6 +178,33 @@ async def test_while_the_module_is_away_what_it_must_open_is_unavailable_and_the
     for one in tokens:
         (softhsm / one.name).rename(one)
     assert (await keys_of(app, vault)).unseal_text("t", "c", "r", sealed) == "text"
+
+
+async def test_a_server_is_not_ready_while_the_module_is_away_and_is_again_by_itself(
+    database: Any, keeper: ModuleKeeper, softhsm: Path
+):
+    async with open_town(database, keeper) as town:
+        await becomes(town, 200)
+        tokens = list((softhsm / "tokens").iterdir())
+        for one in tokens:
+            one.rename(softhsm / one.name)
+        pkcs11.lib(str(LIBRARY)).reinitialize()
+        said = await becomes(town, 503)
+        assert said == {"status": "not ready", "reason": NO_KEYS}
+        assert (await town.http.get("/health/live")).status_code == 200
+        for one in tokens:
+            (softhsm / one.name).rename(one)
+        assert await becomes(town, 200) == {"status": "ready"}
+
+
+async def becomes(town: Town, status: int) -> Any:
+    """Ask whether the server is ready until it answers so, ten seconds at most; return what it says."""
+    for _ in range(100):
+        answer = await town.http.get("/health/ready")
+        if answer.status_code == status:
+            return answer.json()
+        await asyncio.sleep(0.1)
+    raise AssertionError(answer.text)
 
 
 async def test_commands_make_rotate_and_list_the_keys_of_a_module(

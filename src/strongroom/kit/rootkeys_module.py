@@ -185,19 +185,23 @@ class Line:
         self._token = token
         self._pin = pin
         self._session: Session | None = None
+        self._refused: ModuleUnavailable | None = None  # the PIN was: tried again and again, a wrong one locks the token
         self._lock = threading.Lock()  # a session does one thing at a time
 
     def use(self, work: Callable[[Session], T], *, writes: bool = False) -> T:
         """Do something with the session: once more with a new one when it broke, and once with the library begun anew.
 
-        Raise ModuleUnavailable, or what `work` raises.
+        Raise ModuleUnavailable, or what `work` raises. A PIN that was refused once is not tried again in the life of the process.
         """
         with self._lock:
+            if self._refused is not None:
+                raise ModuleUnavailable(self._refused.reason)
             for mend in (self._close, self._begin_anew):
                 try:
                     return self._try(work, writes=writes)
                 except _PIN_REFUSED as error:
-                    raise self._unavailable(error) from error  # tried again, a wrong PIN locks the token
+                    self._refused = self._unavailable(error)
+                    raise self._refused from error
                 except PKCS11Error:
                     mend()
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Collection, Mapping
 from typing import TypeVar
@@ -10,7 +11,8 @@ import msgspec
 
 from strongroom.kit.crypto import Key, KeyedHash, Place, SealBroken, key_version, seal, unseal
 from strongroom.kit.db import Tx
-from strongroom.kit.rootkeys import RootKeyKeeper, RootKeys
+from strongroom.kit.errors import Unavailable
+from strongroom.kit.rootkeys import RootKeyKeeper, RootKeys, RootKeysError
 
 T = TypeVar("T")
 
@@ -137,6 +139,16 @@ class Vault:
             self._root = self._keeper.load()
             self._root_loaded_at = time.monotonic()
         return self._root
+
+    def can_use_root(self) -> bool:
+        """True when the active root key seals and opens just now. Keys held in memory do so while their file is away."""
+        with contextlib.suppress(RootKeysError):
+            self.root()
+        place = Place("", "", "", "")
+        try:
+            return unseal(self._root.active, place, seal(self._root.active, place, b"ready")) == b"ready"
+        except (Unavailable, SealBroken):
+            return False
 
     async def _first_key(self, tx: Tx, tenant: str) -> TenantKeys:
         """Make a tenant's first key; of two processes at once the database lets one win and both read its key."""
