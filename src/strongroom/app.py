@@ -73,10 +73,12 @@ def live() -> dict[str, str]:
 
 @get("/health/ready", opt=_PROBE, include_in_schema=False)
 async def ready(request: Request[Any, Any, Any]) -> Response[dict[str, str]]:
-    """Say whether requests can be answered, and why not: without the database or the root keys they cannot."""
+    """Say whether requests can be answered, and what is amiss: without the database none, without the root keys some cannot."""
     house: House = request.app.state[HOUSE]
-    fault = await house.readiness.find_fault()
-    return Response({"status": "not ready", "reason": fault}, status_code=503) if fault else Response({"status": "ready"})
+    if fault := await house.readiness.find_fault():
+        return Response({"status": "not ready", "reason": fault}, status_code=503)
+    warning = await house.readiness.find_warning()
+    return Response({"status": "ready", **({"warning": warning} if warning else {})})
 
 
 @get("/metrics", opt=_PROBE, include_in_schema=False, media_type="text/plain; version=0.0.4", sync_to_thread=False)

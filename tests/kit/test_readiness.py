@@ -1,4 +1,4 @@
-"""Readiness: red with the reason while the database or the root keys cannot be used, and never a burden to a module."""
+"""Readiness: a warning while the root keys cannot be used, and never a burden to the module that keeps them."""
 
 from __future__ import annotations
 
@@ -77,26 +77,26 @@ async def test_any_number_of_probes_ask_the_module_once_in_two_seconds(db: Datab
     keeper = SlowKeeper()
     readiness = Readiness(db, Vault(keeper))
     for _ in range(5):
-        assert await asyncio.gather(*(readiness.find_fault() for _ in range(4))) == [None] * 4
+        assert await asyncio.gather(*(readiness.find_warning() for _ in range(4))) == [None] * 4
     assert keeper.active.asked == 1
     keeper.active.is_away = True
-    assert await readiness.find_fault() is None, "for two seconds what was said holds"
+    assert await readiness.find_warning() is None, "for two seconds what was said holds"
     await asyncio.sleep(2.1)
-    assert await readiness.find_fault() == NO_KEYS
+    assert await readiness.find_warning() == NO_KEYS
     assert keeper.active.asked == 2
 
 
-async def test_a_module_that_hangs_makes_it_red_within_a_second_and_is_asked_by_one_alone(db: Database) -> None:
+async def test_a_module_that_hangs_is_warned_of_within_a_second_and_is_asked_by_one_alone(db: Database) -> None:
     keeper = SlowKeeper()
     readiness = Readiness(db, Vault(keeper))
     keeper.active.hung.clear()
     async with asyncio.timeout(5):
         for _ in range(2):
-            assert set(await asyncio.gather(*(readiness.find_fault() for _ in range(8)))) == {NO_KEYS}
+            assert set(await asyncio.gather(*(readiness.find_warning() for _ in range(8)))) == {NO_KEYS}
     assert keeper.active.asked == 1
     keeper.active.hung.set()
     await asyncio.sleep(0.1)
-    assert await readiness.find_fault() is None
+    assert await readiness.find_warning() is None
 
 
 async def test_keys_in_memory_serve_on_while_their_file_is_away(db: Database, tmp_path: Path) -> None:
@@ -105,4 +105,4 @@ async def test_keys_in_memory_serve_on_while_their_file_is_away(db: Database, tm
     vault = Vault(keeper)
     keeper.path.unlink()
     vault._root_loaded_at -= 60
-    assert await Readiness(db, vault).find_fault() is None
+    assert await Readiness(db, vault).find_warning() is None

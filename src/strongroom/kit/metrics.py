@@ -45,6 +45,9 @@ BANK_CALLS = Counter("strongroom_bank_calls", "Calls to banks by outcome", ("ban
 BANK_DIRECTORY_BROKEN = Gauge(
     "strongroom_bank_directory_broken", "1 while the bank directory or a key that it names cannot be read", registry=REGISTRY
 )
+ROOT_KEYS_USABLE = Gauge(
+    "strongroom_root_keys_usable", "0 when the root keys could not be used when readiness was last asked for", registry=REGISTRY
+)
 BANK_CALL_SECONDS = Histogram(
     "strongroom_bank_call_seconds",
     "Time of a bank's answer",
