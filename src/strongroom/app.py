@@ -14,6 +14,7 @@ from litestar import Litestar, Request, Response, get, route
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
+from litestar.middleware import DefineMiddleware
 from litestar.types import ExceptionHandlersMap
 
 from strongroom.access import api as access_api
@@ -30,6 +31,7 @@ from strongroom.kit.arrival import BoundedProtocol
 from strongroom.kit.clock import refuse_moved_clock
 from strongroom.kit.edge import Edge
 from strongroom.kit.errors import Refusal
+from strongroom.kit.guarded import Guarded
 from strongroom.kit.head import with_head
 from strongroom.kit.http import Front
 from strongroom.kit.listener import CertificateFiles, CertifiedProtocol, Follower, Rotation, Servers
@@ -107,7 +109,7 @@ def make_app(house: House) -> Litestar:
         route_handlers=[
             *tell_methods(api), *api, *with_head([live, ready, metrics, show_bank_keys, *doc.routes()]), make_router(pages),
         ],
-        guards=[Guard(house.tokens, house.authentication), refuse_coded_body],
+        middleware=[DefineMiddleware(Guarded, guards=(Guard(house.tokens, house.authentication), refuse_coded_body))],
         exception_handlers=_unrouted(),
         state=State({**_state(house, pages), API_DOC: doc}),
         openapi_config=None,

@@ -37,7 +37,7 @@ class Undeclared(Exception):
 
 
 class Guard:
-    """Give one to the application: `Litestar(guards=[Guard(tokens)])`."""
+    """Give one to the application: `Litestar(guards=[Guard(tokens)])`, or to the layer of guards (`kit/guarded.py`)."""
 
     def __init__(self, tokens: Tokens, authentication: ClientAuthentication | None = None) -> None:
         """Judge tokens; with `authentication` also encoded pairs, on routes that take them."""

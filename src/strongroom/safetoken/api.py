@@ -11,7 +11,6 @@ from typing import Any, Final
 from litestar import Request, Response, get, post
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import RawBody
 
 from strongroom.access.guard import ENCODED_PAIR, caller_of
 from strongroom.access.issuer_model import CallerReliability, CallerSecurity, Issuer
@@ -19,10 +18,11 @@ from strongroom.access.issuers import Issuers
 from strongroom.access.model import Scope
 from strongroom.kit.db import Tx
 from strongroom.kit.errors import Forbidden, NotFound
+from strongroom.kit.plain import Ready, read_body
 from strongroom.safetoken.codes import INVALID_DATA
 from strongroom.safetoken.enrolment import join_faults
 from strongroom.safetoken.errors import answer_rest, rest_errors
-from strongroom.safetoken.exchange import Answer, Effect, Operation, Sender
+from strongroom.safetoken.exchange import Effect, Operation, Sender
 from strongroom.safetoken.exchange import Request as SoapRequest
 from strongroom.safetoken.levels import policy_of
 from strongroom.safetoken.members import BASE, SERVICES, TECHQUEST, Repeated, read_json_members, read_members
@@ -90,24 +90,27 @@ def answer_too_large(request: _Request, error: RequestEntityTooLarge) -> Respons
     content_type = _headers(request).get("content-type", "")
     if _JSON.match(content_type):
         return answer_rest(request, error)
-    return _respond(Messages.refuse("The message is larger than is read here", content_type))
+    answer = Messages.refuse("The message is larger than is read here", content_type)
+    return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=answer.headers["content-type"])
 
 
 _ERRORS: Final[Any] = {**rest_errors(), ForeignBankId: answer_foreign, RequestEntityTooLarge: answer_too_large}
 
 
 @post([PATH, RELIABLE_PATH], status_code=200, opt=_GUARDED, exception_handlers=_ERRORS)
-async def receive(request: _Request, body: RawBody) -> Response[bytes]:
+async def receive(request: _Request) -> Ready:
     """Enrol a cardholder (`AddCardHolder`), or change, remove or show one: SOAP 1.1 or 1.2, or the same members as JSON.
 
     At the second address messages come in sequences of WS-ReliableMessaging only.
     """
     api = _api(request)
+    body = await read_body(request)
     issuer = await api.issuers.get(caller_of(request).tenant_id)
     headers = _headers(request)
     if _JSON.match(headers.get("content-type", "")) and not _is_reliable(request):
         return await _answer_json(request, issuer, headers, body)
-    return await _answer_soap(api.messages, request, issuer, headers, body)
+    answer = await api.messages.answer(body, headers, _sender(request, issuer))
+    return Ready(answer.status, answer.headers, answer.body)
 
 
 @get([PATH, RELIABLE_PATH], opt=_READ_BY_ANYBODY, exception_handlers=_ERRORS, sync_to_thread=False)
@@ -137,17 +140,7 @@ def routes() -> list[HTTPRouteHandler]:
     return [receive, show_wsdl, show_postman, show_openapi]
 
 
-async def _answer_soap(
-    messages: Messages, request: _Request, issuer: Issuer, headers: Mapping[str, str], body: bytes
-) -> Response[bytes]:
-    return _respond(await messages.answer(body, headers, _sender(request, issuer)))
-
-
-def _respond(answer: Answer) -> Response[bytes]:
-    return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=answer.headers.get("content-type"))
-
-
-async def _answer_json(request: _Request, issuer: Issuer, headers: Mapping[str, str], body: bytes) -> Response[bytes]:
+async def _answer_json(request: _Request, issuer: Issuer, headers: Mapping[str, str], body: bytes) -> Ready:
     """Answer the members as JSON; which operation is told by SOAPAction, and without one it is the document's."""
     if issuer.settings.caller_security in (CallerSecurity.TIMESTAMP, CallerSecurity.BODY):
         raise Forbidden("This issuer's messages must be signed, which JSON cannot be")
@@ -158,7 +151,7 @@ async def _answer_json(request: _Request, issuer: Issuer, headers: Mapping[str, 
         raise NotFound(f"There is no operation of this name; there are: {', '.join(NAMES)}")
     call = Call(name, issuer, caller_of(request).actor, read_json_members(body))
     result = await _api(request).operations.perform(call)
-    return Response(write_json(result), media_type="application/json")
+    return Ready(200, {"content-type": "application/json"}, write_json(result))
 
 
 def _read_call(name: str, request: SoapRequest) -> Call | Result:
@@ -181,13 +174,13 @@ def _sender(request: _Request, issuer: Issuer) -> Sender:
         policy,
         caller.certificate_hash,
         must_be_reliable=settings.caller_reliability is CallerReliability.REQUIRED or _is_reliable(request),
-        address=f"{_api(request).base_url}{request.url.path}",
+        address=f"{_api(request).base_url}{request.scope['path']}",
         context=issuer,
     )
 
 
 def _is_reliable(request: _Request) -> bool:
-    return request.url.path == RELIABLE_PATH
+    return request.scope["path"] == RELIABLE_PATH
 
 
 def _headers(request: _Request) -> dict[str, str]:

@@ -32,10 +32,8 @@ class Attribute:
 
     __slots__ = ("local", "namespace", "prefix", "value")
 
-    def __init__(self, namespace: str, local: str, prefix: str, value: str) -> None:
-        self.namespace = namespace
-        self.local = local
-        self.prefix = prefix
+    def __init__(self, name: Sequence[str], value: str) -> None:
+        self.namespace, self.local, self.prefix = name
         self.value = value
 
 
@@ -171,7 +169,7 @@ def _grow(parser: XMLParserType) -> Element:
 
 
 def _attributes(given: list[str]) -> list[Attribute]:
-    return [Attribute(*_split(given[at]), given[at + 1]) for at in range(0, len(given), 2)]
+    return [Attribute(_split(given[at]), given[at + 1]) for at in range(0, len(given), 2)]
 
 
 def _split(name: str) -> Sequence[str]:
