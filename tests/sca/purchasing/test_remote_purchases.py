@@ -30,6 +30,9 @@ def lost(_asked):
     raise Lost
 
 
+BY_SMS = {"ResponseCode": "90000", "TokenType": "2"}
+
+
 def says(code: str):
     return lambda asked: said(asked, {"ResponseCode": code})
 
@@ -213,6 +216,29 @@ async def test_the_hub_sends_the_message_where_the_issuer_leaves_it_to_the_hub(h
     assert (purchase.linking, purchase.judge) == ("code", "code")
     assert (await house.verify(purchase, code))[:2] == ("authenticated", True)
     assert house.issuer_service.asked_for("authenticateotp") == []
+
+
+@pytest.mark.parametrize("given", ["+234 803 555 0178", "08035550178", "002348035550178", "234-803-555-0178"])
+async def test_an_issuers_number_is_read_however_it_is_written(house, given):
+    await house.settings(sms_by="hub")
+    house.issuer_service.answers["validatecard"] = lambda asked: said(asked, {**BY_SMS, "PhoneNumber": given})
+    assert (await house.begin()).phone_shown == "***********78"
+    assert len(await house.texts()) == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["080", "080****0178", "not known", "234", "+999 803 555 0178", "08035550178 ext 5", "0" * 30, "٠٨٠٣٥٥٥٠١٧٨", "+", "²³⁴"],
+)
+async def test_a_number_that_is_none_declines_the_purchase_at_once_and_nothing_is_sent(house, given):
+    await house.settings(sms_by="hub")
+    house.issuer_service.answers["validatecard"] = lambda asked: said(asked, {**BY_SMS, "PhoneNumber": given})
+    purchase = await house.begin()
+    assert (purchase.state, await house.codes(purchase)) == ("failed", "10001")
+    assert await house.texts() == []
+    assert await house.verify(purchase, CODE) == ("failed", False, 0)
+    with pytest.raises(PurchaseOver):
+        await house.purchases.send_again(house.gateway, purchase.id)
 
 
 async def test_a_code_sent_again_takes_the_place_of_the_one_before_and_is_counted(house):

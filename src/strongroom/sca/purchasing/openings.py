@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+import phonenumbers
 
 from strongroom.access.issuer_model import Issuer, SmsBy, UserIdSource
 from strongroom.issuing.port import CardPrompt, CardRefused, IssuerCode, TokenType
@@ -24,6 +27,8 @@ SMS_PROMPT = "Enter the code that was sent to your phone"
 DEVICE_PROMPT = "Enter the code that your device shows"
 _TABLE = "purchases"
 _DECOY_DIGITS = 13  # as long as a Nigerian number
+_NIGERIA = "234"
+_WRITTEN_NUMBER = re.compile(r"\+?[0-9][0-9 ()./-]*")
 
 
 class NotSent(Exception):
@@ -61,7 +66,10 @@ class Openings:
         if user_id is None:
             await self._open_for_nobody(tx, purchase, IssuerCode.NO_USER)
         elif answer.token_type is TokenType.SMS and issuer.settings.sms_by is SmsBy.HUB and answer.phone is not None:
-            await self._open_with_own_code(tx, issuer, purchase, answer, answer.phone)
+            if (number := find_e164(answer.phone.reveal())) is None:  # as unreadable as an answer without a code: declined
+                await self._open_refused(tx, purchase, IssuerCode.UNKNOWN_ERROR)
+            else:
+                await self._open_with_own_code(tx, issuer, purchase, answer, Secret(number))
         elif issuer.settings.refuse_server_linking:
             await self._refuse(tx, purchase)
         else:
@@ -107,10 +115,9 @@ class Openings:
             ),
         )  # fmt: skip
 
-    async def _open_with_own_code(self, tx: Tx, issuer: Issuer, purchase: Purchase, answer: CardPrompt, phone: Secret) -> None:
+    async def _open_with_own_code(self, tx: Tx, issuer: Issuer, purchase: Purchase, answer: CardPrompt, number: Secret) -> None:
         """Open a purchase of a remote issuer's card whose message is ours to send, and so is its code."""
         challenge_id, code = await self._own_code(tx, issuer, purchase)
-        number = Secret(to_e164(phone.reveal()))
         why = await self._send(tx, issuer, purchase, number, code, challenge_id)
         keys = await self._vault.tenant(tx, issuer.id)
         await self._open(
@@ -206,10 +213,16 @@ def message_key(challenge_id: str) -> str:
     return f"purchase:{challenge_id}"
 
 
-def to_e164(phone: str) -> str:
-    """Return a number as an issuer gives it in E.164 digits; a national one is Nigerian (`080…`)."""
-    digits = "".join(c for c in phone if c.isdigit())
-    return f"234{digits[1:]}" if digits.startswith("0") and not digits.startswith("00") else digits.removeprefix("00")
+def find_e164(phone: str) -> str | None:
+    """Return a number as an issuer gives it in E.164 digits; a national one is Nigerian (`080…`). None for what is none."""
+    if not _WRITTEN_NUMBER.fullmatch(phone):  # masked, or with an extension: its digits alone would be somebody else's number
+        return None
+    digits = "".join(c for c in phone if c.isdigit()).removeprefix("00")
+    e164 = f"{_NIGERIA}{digits[1:]}" if digits.startswith("0") else digits
+    try:
+        return e164 if phonenumbers.is_possible_number(phonenumbers.parse(f"+{e164}")) else None
+    except phonenumbers.NumberParseException:
+        return None
 
 
 def _by_token(found: Begun, purchase: Purchase, code: IssuerCode | None) -> Opening:
