@@ -11,18 +11,19 @@ from typing import Any, Final
 from litestar import Request, Response, get, post
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, RawBody
+from litestar.params import FromPath
 
 from strongroom.access.issuers import Issuers
 from strongroom.issuing.port import CardPrompt, CardRefused, Verdict
 from strongroom.kit.crypto import Secret
 from strongroom.kit.errors import Forbidden, NotFound
 from strongroom.kit.http import facts
+from strongroom.kit.plain import Ready, read_body
 from strongroom.kit.problems import Broken, allowed_methods, refusal_headers, to_refusal
 from strongroom.safetoken.cards import is_card_number
 from strongroom.safetoken.codes import INVALID_DATA, UNKNOWN_ERROR
 from strongroom.safetoken.errors import answer_rest, describe, log_fault, rest_errors
-from strongroom.safetoken.exchange import Answer, Operation, Sender
+from strongroom.safetoken.exchange import Operation, Sender
 from strongroom.safetoken.exchange import Request as SoapRequest
 from strongroom.safetoken.levels import policy_of
 from strongroom.safetoken.messages import Messages
@@ -95,7 +96,8 @@ def answer_caller(request: _Request, error: Exception) -> Response[bytes]:
 
 def answer_too_large(request: _Request, _: RequestEntityTooLarge) -> Response[bytes]:
     """Answer a message over the limit by a fault."""
-    return _respond(Messages.refuse("The message is larger than is read here", _header(request, "content-type")))
+    answer = Messages.refuse("The message is larger than is read here", _header(request, "content-type"))
+    return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=answer.headers["content-type"])
 
 
 _ERRORS: Final[Any] = dict.fromkeys(rest_errors(), answer_caller)
@@ -103,36 +105,37 @@ _SOAP_ERRORS: Final[Any] = {**rest_errors(), RequestEntityTooLarge: answer_too_l
 
 
 @post(f"{_PATH}/validatecard", status_code=200, opt=_PINNED, exception_handlers=_ERRORS)
-async def validate_card(request: _Request, bank_id: FromPath[int], body: RawBody) -> Response[bytes]:
+async def validate_card(request: _Request) -> Ready:
     """Tell a hub whether a card has a token and how its holder is asked (`ValidateCard`)."""
-    hub = await _hub(request, bank_id)
-    members = read_question(body, _asked_form(request), CARD)
+    hub = await _hub(request)
+    members = read_question(await read_body(request), _asked_form(request), CARD)
     return _say(request, await _validate(_api(request).questions, hub, members))
 
 
 @post(f"{_PATH}/authenticateotp", status_code=200, opt=_PINNED, exception_handlers=_ERRORS)
-async def authenticate_otp(request: _Request, bank_id: FromPath[int], body: RawBody) -> Response[bytes]:
+async def authenticate_otp(request: _Request) -> Ready:
     """Judge a one-time password, once (`AuthenticateOTP`)."""
-    hub = await _hub(request, bank_id)
-    members = read_question(body, _asked_form(request), CODE)
+    hub = await _hub(request)
+    members = read_question(await read_body(request), _asked_form(request), CODE)
     return _say(request, await _authenticate(_api(request).questions, hub, members))
 
 
 @post(f"{_PATH}/soap", status_code=200, opt=_PINNED, exception_handlers=_SOAP_ERRORS)
-async def receive(request: _Request, bank_id: FromPath[int], body: RawBody) -> Response[bytes]:
+async def receive(request: _Request) -> Ready:
     """Answer `ValidateCard` or `AuthenticateOTP` in SOAP 1.1 or 1.2, signed where the issuer's policy says so."""
-    hub = await _hub(request, bank_id)
+    hub = await _hub(request)
     settings = hub.issuer.settings
     sender = Sender(
         hub.issuer.id,
         hub.name,
         policy_of(settings.hub_security, settings.hub_signer_hashes, allow_sha256=settings.allow_sha256),
         hub.certificate_hash,
-        address=f"{_api(request).base_url}{request.url.path}",
+        address=f"{_api(request).base_url}{request.scope['path']}",
         context=hub,
     )
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
-    return _respond(await _api(request).messages.answer(body, headers, sender))
+    answer = await _api(request).messages.answer(await read_body(request), headers, sender)
+    return Ready(answer.status, answer.headers, answer.body)
 
 
 @get(
@@ -154,12 +157,12 @@ def routes() -> list[HTTPRouteHandler]:
     return [validate_card, authenticate_otp, receive, show_wsdl]
 
 
-async def _hub(request: _Request, bank_id: int) -> Hub:
+async def _hub(request: _Request) -> Hub:
     """Return who asks. Raise Forbidden: the same for a stranger, for another issuer's hub and for a BankId that nobody has."""
     certificate_hash = facts(request.scope).certificate_hash
     if certificate_hash is not None:
         for issuer in await _api(request).issuers.find_by_hub(certificate_hash):
-            if issuer.bank_id == bank_id:
+            if issuer.bank_id == request.path_params["bank_id"]:
                 return Hub(issuer, certificate_hash)
     raise Forbidden("Only hubs call here: over mutual TLS, with a certificate that the issuer's operator has pinned")
 
@@ -189,13 +192,9 @@ def _soap_answer(operation: str, answer: CardPrompt | CardRefused | Verdict | No
     return f'<{operation}Response xmlns="{ISSUER}"><Response>{write_members(_members(answer))}</Response></{operation}Response>'
 
 
-def _say(request: _Request, answer: CardPrompt | CardRefused | Verdict | None) -> Response[bytes]:
+def _say(request: _Request, answer: CardPrompt | CardRefused | Verdict | None) -> Ready:
     form = _answer_form(request)
-    return Response(write_answer(_members(answer), form), headers={"content-type": form}, media_type=form)
-
-
-def _respond(answer: Answer) -> Response[bytes]:
-    return Response(answer.body, status_code=answer.status, headers=answer.headers, media_type=answer.headers.get("content-type"))
+    return Ready(200, {"content-type": form}, write_answer(_members(answer), form))
 
 
 def _asked_form(request: _Request) -> Form:
