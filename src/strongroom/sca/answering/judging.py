@@ -68,8 +68,9 @@ class Judging:
         self._verification = verification
         self._challenges = challenges
         self._messages = messages
-        self._charging: GroupCommit[_Try] = GroupCommit(db, self._charge_batch)
-        self._recording: GroupCommit[_Outcome] = GroupCommit(db, self._record_batch)
+        # One batch at a time: nothing in it waits for a lock, and the more come together the less each costs.
+        self._charging: GroupCommit[_Try] = GroupCommit(db, self._charge_batch, lanes=1)
+        self._recording: GroupCommit[_Outcome] = GroupCommit(db, self._record_batch, lanes=1)
 
     async def judge(self, hub: Hub, user_id: Secret, typed: Secret) -> Verdict:
         """Judge a code: the try is charged and committed before anything is compared, and a right code counts once.
