@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -259,8 +260,18 @@ async def serve(settings: Settings) -> None:
             http=BoundedProtocol,
             lifespan="on",
         )
+        _spare_collector()
         files = settings.tls_files
         await Servers(config, [_tls_server(app, settings, files)] if files else []).serve()
+
+
+def _spare_collector() -> None:
+    """Let the collector of garbage pass over what was made so far, which lives as long as the process.
+
+    To look at all of it again, as it does now and then, takes as long as a hundred requests, and they wait.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _tls_server(app: Litestar, settings: Settings, files: CertificateFiles) -> uvicorn.Server:

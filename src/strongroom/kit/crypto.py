@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -81,8 +81,7 @@ class Key:
         return fingerprint(self.material)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a sealed value lives."""
 
     tenant: str
@@ -92,7 +91,7 @@ class Place:
 
     def encode(self) -> bytes:
         """Return the associated data: the parts, each with its length."""
-        return join_parts(self.tenant.encode(), self.table.encode(), self.column.encode(), self.row.encode())
+        return join_parts(*[part.encode() for part in self])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import asyncpg
 
@@ -15,9 +15,8 @@ _COLUMNS = f"""issuer_id, id, pan_shown, data_key_sealed, details_sealed, phone_
                approved, created_at, created_at > app_now() - interval '{REPLAY_SECONDS} s' AS is_new"""
 
 
-@dataclass(frozen=True, slots=True)
-class NewRow:
-    """A row to be, and who makes it."""
+class NewRow(NamedTuple):
+    """A row to be, and who makes it, in the order of the statement below."""
 
     id: str
     pan_hash: bytes
@@ -30,13 +29,6 @@ class NewRow:
     phone_sealed: bytes
     approved: bool
     actor: str
-
-    def columns(self) -> tuple[object, ...]:
-        """Return the values in the order of the statement below."""
-        return (
-            self.id, self.pan_hash, self.pan_sealed, self.pan_shown, self.data_key_sealed, self.details_sealed, self.account_hash,
-            self.phone_hash, self.phone_sealed, self.approved, self.actor,
-        )  # fmt: skip
 
 
 async def add(tx: Tx, issuer_id: str, rows: list[NewRow]) -> set[str]:
@@ -58,7 +50,7 @@ async def add(tx: Tx, issuer_id: str, rows: list[NewRow]) -> set[str]:
         )
         SELECT id FROM added
         """,
-        issuer_id, *columns([row.columns() for row in rows]), str(CardholderTag.ENROLLED),
+        issuer_id, *columns(rows), str(CardholderTag.ENROLLED),
     )  # fmt: skip
     return {row[0] for row in found}
 
