@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ from typing import Any
 
 import asyncpg
 import httpx
+import phonenumbers
 import pytest
 
 from strongroom.access.model import ClientProfile, Scope
 from strongroom.kit.crypto import Secret
 from strongroom.kit.edge import Edge
+from strongroom.safetoken.enrolment import read_phone
 from strongroom.safetoken.members import BASE, SERVICES, TECHQUEST
 from strongroom.safetoken.samples import SAMPLE, sample_request
 from strongroom.wiring import House
@@ -416,3 +419,18 @@ async def test_nothing_of_a_cardholder_is_kept_in_the_clear(bank: Bank, shared_d
             assert secret not in rows, table
             assert secret.encode().hex() not in rows, table
     await owner.close()
+
+
+def test_a_telephone_number_is_one_exactly_where_the_library_says_so():
+    """Every country's code, and texts that are none, before each number of digits, some after a prefix of the country's own."""
+    codes = [*map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE), "0", "01", "999", ""]
+    for code, prefix, length in itertools.product(codes, ("", "0", "1", "8", "011"), range(19)):
+        number = f"{code}{prefix}{'2345678901234567890'[:length]}"
+        assert read_phone({"PrimaryMobileNumber": number}) == (number if is_possible(number) else None)
+
+
+def is_possible(number: str) -> bool:
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(f"+{number}"))
+    except phonenumbers.NumberParseException:
+        return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 import phonenumbers
@@ -20,6 +21,7 @@ _SWITCHES = frozenset({"IsApprovedAndEnabled", "IsFailure"})  # what they say de
 _NUMBER = re.compile(r"[+-]?[0-9]{1,10}")
 _MAX_BANK_ID = 2**31 - 1
 _PHONE_SHOWN = 2
+_COUNTRY_CODE_SIZES, _LENGTHS = (1, 2, 3), range(2, 18)  # of a telephone number's two parts, in digits
 _SHOWN_FIRST, _SHOWN_LAST, _SHOWN_LEAST = 6, 4, 13
 _APART: Final = frozenset({"CardPan", "PrimaryMobileNumber", "AccountNumber"})  # kept in columns of their own
 _JUDGED_ALONE: Final = frozenset({"BankId", "RegistrationChannel", "CardPan", "PrimaryMobileNumber"})
@@ -78,7 +80,9 @@ def read_phone(members: Mapping[str, str], name: str = "PrimaryMobileNumber") ->
     digits = members.get(name, "").removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
         return None
-    try:
+    if any(len(digits) - size in _lengths_after(digits[:size]) for size in _COUNTRY_CODE_SIZES):
+        return digits
+    try:  # the library's whole reading is slow, and knows prefixes that people write after the country's code too
         parsed = phonenumbers.parse(f"+{digits}")
     except phonenumbers.NumberParseException:
         return None
@@ -134,6 +138,15 @@ def read_failure_reason(members: Mapping[str, str]) -> str:
 def join_faults(faults: tuple[str, ...]) -> str:
     """Return the description of an answer: each fault followed by a comma and a blank, as the document's sample has it."""
     return "".join(f"{fault}, " for fault in faults)
+
+
+@cache
+def _lengths_after(code: str) -> frozenset[int]:
+    """Return how many digits may follow a country's code; none where the text is no country's."""
+    if code.startswith("0") or int(code) not in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+        return frozenset()
+    some = {length: phonenumbers.PhoneNumber(int(code), int("1" * length)) for length in _LENGTHS}
+    return frozenset(length for length, number in some.items() if phonenumbers.is_possible_number(number))
 
 
 def _faults(members: Mapping[str, str], phone: str | None) -> Iterator[str]:
