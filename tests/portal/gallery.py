@@ -21,7 +21,7 @@ from typing import Any
 import uvicorn
 from litestar import Litestar, Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from playwright.async_api import Page
 
 from strongroom.kit.pages import REFERRER_NONE, REFERRER_SAME_ORIGIN, security_headers
@@ -170,8 +170,6 @@ def paying_samples() -> Iterator[Sample]:
     yield page("check-part-range", replace(CHECK, split=replace(offer, typed="90000"), part="62500.00", problems=(wrong,)))
     wrong = FieldProblem("part", "shape")
     yield page("check-part-shape", replace(CHECK, split=replace(offer, typed="half"), part="62500.00", problems=(wrong,)))
-    yield page("result-part", replace(PAID, slip=part, rest_url=paths.pay(CSP_ID)))
-    yield page("not-paid-part", replace(NOT_PAID, because=paying.NotPaidBecause.LIMIT, may_split=True))
     yield page("check-unreachable", replace(CHECK, bank_unreachable=True, provider=PRETEND))
     yield page("go", paying.GoToBankToPay(PAY_ID, SLIP, LAST.name, "https://mulberry.example/authorise?request=1", LAST.look))
     for stage in paying.PayStage:
@@ -185,6 +183,8 @@ def paying_samples() -> Iterator[Sample]:
     for because in paying.NotPaidBecause:
         reason = "Daily limit reached" if because is paying.NotPaidBecause.LIMIT else None
         yield page(f"not-paid-{because}", replace(NOT_PAID, because=because, reason=reason))
+    yield page("result-part", replace(PAID, slip=part, rest_url=paths.pay(CSP_ID)))
+    yield page("not-paid-part", replace(NOT_PAID, because=paying.NotPaidBecause.LIMIT, may_split=True))
     for outcome in paying.PayOutcome:
         known = outcome is not paying.PayOutcome.UNCONFIRMED
         payer, number = ("4321", RECEIPT.bank_payment_id) if known else (None, None)
@@ -410,9 +410,9 @@ class Gallery:
             return Response(accent_css(ACCENTS[file.removesuffix(".css")]), media_type="text/css")
 
         @get(["/customer/payments/{id:str}/status", "/customer/shares/{id:str}/status"])
-        async def status() -> dict[str, Any]:
+        async def status(shown: FromQuery[str] = "") -> dict[str, Any]:
             answer = self.pages.payment_answer("en", paying.PayStage.CHECKING, LAST.name)
-            return {"text": answer.text, "final": answer.final}
+            return {"text": "" if shown else answer.text, "final": False}
 
         @get(["/customer/phone/{id:str}/status", "/customer/handed-over/{id:str}/status"])
         async def phone_status() -> dict[str, Any]:
@@ -463,13 +463,19 @@ async def serving(gallery: Gallery, port: int = 0) -> AsyncIterator[str]:
 
 STILL = {"grant", "fragment", "pay-hand-over"}  # pages that go on by themselves: pictured as they are without JavaScript
 WEBP_QUALITY = 20
-WIDE_SCALE = 0.5  # of the pictures at 1280 px, which hold much empty paper
+SCALES = {360: 0.75, 1280: 0.5}  # of the pictures by width: text stays legible, and the wide ones hold much empty paper
 
 
 async def _serve(port: int) -> None:
     async with serving(Gallery(), port) as address:
         print(f"{address}/gallery")  # noqa: T201 -- what whoever started it wants to know
         await asyncio.Event().wait()
+
+
+def pictured(scheme: str) -> list[str]:
+    """Return what is pictured: in light every page in every state, in dark every page once, because its states differ in words."""
+    shown = samples() if scheme == "light" else {sample.view.template: sample for sample in reversed(samples())}.values()
+    return [sample.name for sample in shown]
 
 
 async def picture(folder: Path, names: list[str]) -> None:
@@ -483,10 +489,10 @@ async def picture(folder: Path, names: list[str]) -> None:
                     viewport={"width": width, "height": 720}, color_scheme=scheme, java_script_enabled=not still
                 )
                 page = await context.new_page()
-                for name in names or gallery.samples:
+                for name in names or pictured(scheme):
                     if (name in STILL) == still:
                         await page.goto(f"{address}/gallery/page/{name}")
-                        (into / f"{name}.webp").write_bytes(await webp(page, WIDE_SCALE if width > 360 else 1))
+                        (into / f"{name}.webp").write_bytes(await webp(page, SCALES[width]))
                 await context.close()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
+from modelbank.quirks import PACKS, SHORT_SESSION_SECONDS, Quirk
 from tests.journeys.customer import steps
 from tests.journeys.customer import test_checkout as checkout
 from tests.journeys.customer.conftest import NewPage
@@ -56,9 +57,37 @@ async def test_both_banks_and_the_inbox_are_pictured(new_page: NewPage, firm: Fi
     await _along_the_bank(page, folder, "mulberry-pay")
     await steps.agree_to_share(page, firm, shared, harbour)
     await _along_the_bank(page, folder, "harbour-share")
-    for name, address in (("banks", firm.house.modelbank_url), ("inbox", f"{firm.house.inbox_url}/?to={person.phone}")):
+    addresses = {
+        "banks": firm.house.modelbank_url,
+        "quirks": f"{firm.house.modelbank_url}/quirks",
+        "inbox": f"{firm.house.inbox_url}/?to={person.phone}",
+    }
+    for name, address in addresses.items():
         await page.goto(address)
         await _picture(page, folder / f"{name}.webp", QUALITY)
+
+
+@pytest.mark.screenshots
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_the_banks_ends_that_lead_nowhere_are_pictured(new_page: NewPage, firm: Firm, width: int, scheme: str) -> None:
+    folder, page = FOLDER / f"bank-{width}-{scheme}", await new_page(width=width)
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    person = await firm.person()
+    await steps.come_from_app(page, firm, person)
+    swallowed = next(pack.username for pack in PACKS if pack.quirk is Quirk.SWALLOWED)
+    await steps.agree_to_pay(page, firm, await firm.ask_to_pay(person))
+    await steps.go_to_bank(page)
+    await steps.approve_at_bank(page, swallowed)
+    await steps.see(page, "You can close this page")
+    await _picture(page, folder / "mulberry-swallowed.webp", QUALITY)
+    await steps.agree_to_pay(page, firm, await firm.ask_to_pay(person))
+    await steps.go_to_bank(page)
+    await steps.sign_in_at_bank(page, next(pack.username for pack in PACKS if pack.quirk is Quirk.SHORT_SESSION))
+    await firm.let_time_pass(page.url.split("/")[-1], SHORT_SESSION_SECONDS + 1)
+    await page.click("button.primary")
+    await steps.see(page, "You ran out of time")
+    await _picture(page, folder / "mulberry-ran-out.webp", QUALITY)
 
 
 @pytest.mark.screenshots
@@ -74,6 +103,7 @@ async def test_the_shop_is_pictured(new_page: NewPage, firm: Firm, width: int, s
     await checkout.begin(page, firm.house, card)
     await _picture(page, folder / "question.webp", QUALITY)
     await checkout.type_code(page, "000000")
+    await page.wait_for_selector("#fault")
     await _picture(page, folder / "wrong.webp", QUALITY)
     if card == "sms":
         code = await checkout.next_code(firm.house, before)
@@ -110,6 +140,8 @@ async def _readme(page: Page, name: str) -> None:
 async def _picture(page: Page, file: Path, quality: int) -> None:
     """Take the whole page as WebP, which only the DevTools protocol offers."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    await page.wait_for_selector("h1")
+    await page.wait_for_load_state()  # a click has only begun to lead here
     session = await page.context.new_cdp_session(page)
     size = (await session.send("Page.getLayoutMetrics"))["cssContentSize"]
     clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}

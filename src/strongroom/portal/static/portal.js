@@ -66,7 +66,7 @@
     if (!region) return;
     const words = region.querySelector(".state span");
     const folded = region.closest("details");
-    const isUnseen = () => document.hidden || folded?.open === false;
+    const isUnseen = () => document.hidden || region.checkVisibility?.() === false;
     let asked = 0;
     const ask = async () => {
       asked += 1;
