@@ -28,6 +28,7 @@ class BankConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signing_key: str
     signing_kid: str
     trust_anchor: str = "openbanking.org.uk"
+    require_pushed_requests: bool = False  # RFC 9126 §5
     quirks: tuple[Quirk, ...] = ()  # for everybody at this bank; levers may say otherwise while it runs
 
 

@@ -32,6 +32,7 @@ class SeedBank:
     financial_id: str
     accent: str
     limits: dict[str, dict[str, int]] = field(default_factory=dict)  # what the third party is told of them, in pounds
+    require_pushed_requests: bool = False
 
 
 BANKS = (
@@ -39,6 +40,7 @@ BANKS = (
     SeedBank(
         "harbour", "Harbour Building Society", "001580000HARBOUR1", "0015800000HARBR", "#0b5563",
         {"personal_web": {"payment": 25_000}, "personal_app": {"payment": 50_000, "day": 100_000}},
+        require_pushed_requests=True,
     ),
 )  # fmt: skip
 LOGOS = Path(__file__).parent / "psu" / "static"
@@ -102,6 +104,7 @@ def _bank(folder: Path, bank: SeedBank, quirks: Sequence[Quirk]) -> BankConfig:
         financial_id=bank.financial_id,
         signing_key=name,
         signing_kid=key_id(ensure_key(folder / name)),
+        require_pushed_requests=bank.require_pushed_requests,
         quirks=tuple(quirks),
     )
 

@@ -135,7 +135,11 @@ class ForeignBank:
         self.leeway_seconds = 0.0  # raised by tests that set our side's clock forward
         self.modes = ["fragment", "form_post"]
         self.types = ["code id_token"]
+        self.demands_pushes = False
+        self.aliases: dict[str, str] = {}
+        self.pushed: dict[str, str] = {}  # request objects by their reference, until they are used
         self.keys = [jwk_of(key, self.kid)]
+        self.assertions: set[str] = set()
         self.asked: list[Asked] = []
         self.consents: dict[str, dict] = {}
         self.payments: dict[str, dict] = {}
@@ -199,6 +203,8 @@ class ForeignBank:
                 return self.said({"keys": self.keys})
             case "POST", ["token"]:
                 return self.token(asked)
+            case "POST", ["par"]:
+                return self.push(asked)
             case "POST", ["pisp", "domestic-payment-consents"]:
                 return self.create_consent(asked, "payments")
             case "GET", ["pisp", "domestic-payment-consents", consent_id]:
@@ -226,23 +232,41 @@ class ForeignBank:
             "jwks_uri": f"{self.issuer}/keys",
             "response_types_supported": self.types,
             "response_modes_supported": self.modes,
+            "pushed_authorization_request_endpoint": f"{self.issuer}/par",
+            "require_pushed_authorization_requests": self.demands_pushes,
+            "mtls_endpoint_aliases": self.aliases,
         }
 
+    def push(self, asked: Asked) -> Reply:
+        """Keep a request until it is used (RFC 9126 §2.1): nothing may stand beside it but what proves who sent it."""
+        form = self.authenticated(asked, self.issuer)
+        assert form.keys() == {"client_id", "client_assertion", "client_assertion_type", "request"}
+        self.request_object(form["request"])
+        reference = f"urn:ietf:params:oauth:request_uri:{len(self.pushed)}+{len(self.asked)}"
+        self.pushed[reference] = form["request"]
+        return self.said({"request_uri": reference, "expires_in": 60}, 201)
+
     def token(self, asked: Asked) -> Reply:
+        form = self.authenticated(asked, f"{self.issuer}/token")
+        if form["grant_type"] == "client_credentials":
+            return self.issue_token({"scope": form["scope"], "grant": "client"})
+        return self.exchange(form)
+
+    def authenticated(self, asked: Asked, audience: str) -> dict[str, str]:
         form = dict(parse_qsl(asked.body.decode()))
         assertion = jwt.decode(
             form["client_assertion"],
             self.tpp_key,
             ["PS256"],
-            audience=f"{self.issuer}/token",
+            audience=audience,
             issuer=self.client_id,
             leeway=self.leeway_seconds,
         )
-        assert assertion["sub"] == self.client_id
-        assert assertion["jti"]
-        if form["grant_type"] == "client_credentials":
-            return self.issue_token({"scope": form["scope"], "grant": "client"})
-        return self.exchange(form)
+        assert assertion["sub"] == form["client_id"] == self.client_id
+        assert assertion["jti"] not in self.assertions
+        self.assertions.add(assertion["jti"])
+        assert asked.certificate
+        return form
 
     def exchange(self, form: dict[str, str]) -> Reply:
         given = self.codes.pop(form["code"], None)
@@ -327,9 +351,19 @@ class ForeignBank:
 
     def authorisation(self, url: str) -> dict:
         query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-        asked = jwt.decode(query["request"], self.tpp_key, ["PS256"], audience=self.issuer, issuer=self.client_id)
+        if reference := query.pop("request_uri", None):
+            asked = self.request_object(self.pushed.pop(reference))
+            assert query.keys() == {"client_id", "response_type", "scope"}
+        else:
+            assert not self.demands_pushes
+            asked = self.request_object(query.pop("request"))
+            assert query.keys() >= {"client_id", "response_type", "scope", "redirect_uri", "state"}
+        assert all(asked[name] == value for name, value in query.items())
+        return asked
+
+    def request_object(self, token: str) -> dict:
+        asked = jwt.decode(token, self.tpp_key, ["PS256"], audience=self.issuer, issuer=self.client_id)
         assert asked["exp"] - asked["nbf"] <= 3600
-        assert all(asked[name] == query[name] for name in ("client_id", "response_type", "scope", "redirect_uri", "state"))
         assert not (asked["response_mode"] == "query.jwt" and "id_token" in asked["response_type"])
         return asked
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -33,6 +34,7 @@ SECRET = "between-the-resources-and-their-authorisation-server"
 FIELD = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"\s*/?>')
 POSTED = (["code id_token"], "with an id_token")
 SIGNED = (["code"], "signed as a whole")
+PUSHED = (["code id_token"], "pushed first")
 
 pytestmark = [
     pytest.mark.needs("node"),
@@ -65,13 +67,13 @@ def private_jwk(key, kid: str) -> dict:
     return {**parts, "kid": kid, "use": "sig", "alg": "PS256"}
 
 
-@pytest.fixture(params=[POSTED, SIGNED], ids=lambda param: param[1])
-def response_types(request) -> list[str]:
-    return request.param[0]
+@pytest.fixture(params=[POSTED, SIGNED, PUSHED], ids=lambda param: param[1])
+def manner(request) -> dict[str, Any]:
+    return {"response_types": request.param[0], "demands_pushes": request.param is PUSHED}
 
 
 @pytest.fixture
-async def banks(certificates: Certificates, rsa_keys, response_types, order) -> AsyncIterator[tuple[Resources, Resources]]:
+async def banks(certificates: Certificates, rsa_keys, manner, order) -> AsyncIterator[tuple[Resources, Resources]]:
     """Two banks, `oak` and `elm`: one process of oidc-provider with an issuer for each, and their resources."""
     folder = certificates.folder
     trusting = ssl.create_default_context(cafile=str(folder / "ca.pem"))
@@ -80,7 +82,7 @@ async def banks(certificates: Certificates, rsa_keys, response_types, order) -> 
         described = [
             {"name": each.organisation_id, "keys": [private_jwk(each.key, each.kid)], "client_id": each.client_id}
             | {"client_key": {**jwk_of(rsa_keys[0], "ours"), "alg": "PS256"}, "redirect_uri": order.back.redirect_uri}
-            | {"secret": SECRET, "response_types": response_types}
+            | {"secret": SECRET, **manner}
             for each in both
         ]
         tls = {"key": "server.key", "cert": "server.pem", "ca": "ca.pem"}
@@ -131,9 +133,10 @@ async def agree(url: str, ca: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def come_back(certificates: Certificates):
-    async def back(authorising) -> dict[str, str]:
-        return await agree(authorising.url, certificates.folder / "ca.pem")
+def come_back(certificates: Certificates, ours):
+    async def back(authorising, bank: str = "oak") -> dict[str, str]:
+        way = authorising.url or await ours.get_bank(bank).push_request(authorising.memory)
+        return await agree(way, certificates.folder / "ca.pem")
 
     return back
 
@@ -226,7 +229,7 @@ WRONG_CLAIMS = {
 WRONG_SIGNATURES = ["unsigned", "hashed_with_the_public_key", "of_an_unknown_key", "by_the_other_bank"]
 
 
-@pytest.mark.parametrize("response_types", [POSTED], ids=["posted"], indirect=True)
+@pytest.mark.parametrize("manner", [POSTED], ids=["posted"], indirect=True)
 class TestPostedAnswers:
     """`code id_token`: the detached id_token is judged before the code is used."""
 
@@ -264,7 +267,7 @@ class TestPostedAnswers:
         await refused(ours, authorising, others)
 
 
-@pytest.mark.parametrize("response_types", [SIGNED], ids=["signed"], indirect=True)
+@pytest.mark.parametrize("manner", [SIGNED], ids=["signed"], indirect=True)
 class TestSignedAnswers:
     """JARM: the answer as a whole is signed; nonce and intent are judged at the exchange."""
 
@@ -297,9 +300,24 @@ class TestSignedAnswers:
 async def test_an_answer_of_the_other_bank_is_refused(ours, order, authorising, come_back):
     """Mix-up (RFC 9207): both banks are honest about themselves, and the customer comes back from the wrong one."""
     other = await ours.get_bank("elm").request_payment(dataclasses.replace(order, consent_idempotency_key="consent-key-2"))
-    fields = await come_back(other)
+    fields = await come_back(other, "elm")
     await refused(ours, authorising, fields)
     assert isinstance(await ours.get_bank("elm").accept_return(other.memory, fields), Code)
+
+
+@pytest.mark.parametrize("manner", [PUSHED], ids=["pushed"], indirect=True)
+async def test_a_pushed_request_is_used_once_and_the_next_push_leads_to_the_bank_again(ours, oak, authorising, certificates):
+    bank, ca = ours.get_bank("oak"), certificates.folder / "ca.pem"
+    assert authorising.url is None
+    way = await bank.push_request(authorising.memory)
+    assert isinstance(await bank.accept_return(authorising.memory, await agree(way, ca)), Code)
+    async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=str(ca)), trust_env=False) as browser:
+        assert "error=invalid_request_uri" in (await browser.get(way)).headers["location"]
+    again = await agree(await bank.push_request(authorising.memory), ca)
+    code = await bank.accept_return(authorising.memory, again)
+    assert isinstance(code, Code)
+    await bank.submit_payment(authorising.memory, await bank.exchange(authorising.memory, code))
+    assert len(oak.consents) == len(oak.payments) == 1
 
 
 async def refused(ours: Registry, authorising, fields: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from strongroom.banking.connectors.uk_authorisation import Discovery, Manner, choose_manner
+from strongroom.banking.connectors.uk_discovery import Discovery, Manner, choose_manner
 from strongroom.banking.port import BankUnavailable
 
 HYBRID, CODE = "code id_token", "code"

@@ -187,9 +187,10 @@ class Simulation:
         with contextlib.suppress(Killed, PaymentAlreadyStarted, RequestEnded):
             begun = await self.till.begin(request_id, web=web)
         self.happened["web died"] += kill.has_blown
-        if begun is None or begun.failure is not None or not begun.url:
+        url = begun and (await self.till.leave(begun)).url
+        if not url:
             return
-        consent = self._consent_at(begun.url)
+        consent = self._consent_at(url)
         if self.chance.random() < 0.1:
             consent.status = ConsentStatus.REJECTED
             self._send_back({"state": consent.state, "error": "access_denied"})

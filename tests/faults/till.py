@@ -26,6 +26,7 @@ from strongroom.banking.port import CustomerContext
 from strongroom.funds.authentications import Authentications
 from strongroom.funds.evidence import PaymentEvidence
 from strongroom.funds.grants import LoginGrants
+from strongroom.funds.leaving import Leaving
 from strongroom.funds.model import AccountKind, Payment
 from strongroom.funds.notices import Notices
 from strongroom.funds.payment_moves import PaymentMoves
@@ -138,6 +139,10 @@ class Till:
         return await (web or self.payments).begin(
             self.house.firm_id, customer_id or self.house.ann, request_id, bank, AGREEMENT, CustomerContext(), part
         )
+
+    async def leave(self, begun: Begun, *, web: Payments | None = None) -> Leaving:
+        """Go on to the bank."""
+        return await (web or self.payments).leave(self.house.firm_id, self.house.ann, begun.payment_id)
 
     async def come_back(self, *, web: Payments | None = None) -> None:
         """Let the customer agree at the bank and come back."""

@@ -104,6 +104,7 @@ class ScriptedBank:
     accounts: tuple[Account, ...] = (CURRENT,)
     payer: Account | None = CURRENT
     settles_as: PaymentStatus = PaymentStatus.PENDING
+    wants_pushes: bool = False
     consents: dict[str, HeldConsent] = field(default_factory=dict)
     payments: dict[str, PaymentStatus] = field(default_factory=dict)  # by submit key: one debit each
     closed: list[str] = field(default_factory=list)
@@ -142,6 +143,9 @@ class ScriptedBank:
 
     async def request_access(self, order: AccessOrder) -> Authorising:
         return await self._do("request_access", lambda: self._consent(order))
+
+    async def push_request(self, memory: str) -> str:
+        return await self._do("push_request", lambda: self._push(memory))
 
     async def accept_return(self, memory: str, fields: Mapping[str, str]) -> Code | Declined:
         return await self._do("accept_return", lambda: self._judge(memory, fields))
@@ -187,7 +191,11 @@ class ScriptedBank:
     def _consent(self, order: PaymentOrder | AccessOrder) -> Authorising:
         consent = HeldConsent(f"consent-{len(self.consents) + 1}", order.back.state, order)
         self.consents[consent.id] = consent
-        return Authorising(consent.id, f"https://bank.example/authorise/{consent.id}", json.dumps({"consent": consent.id}))
+        url = None if self.wants_pushes else f"https://bank.example/authorise/{consent.id}"
+        return Authorising(consent.id, url, json.dumps({"consent": consent.id}))
+
+    def _push(self, memory: str) -> str:
+        return f"https://bank.example/pushed/{self._recall(memory).id}/{self.count('push_request')}"
 
     def _recall(self, memory: str) -> HeldConsent:
         return self.consents[json.loads(memory)["consent"]]

@@ -10,6 +10,7 @@ import pytest
 
 from strongroom.banking.port import BankRefused, BankSilent, BankUnavailable
 from strongroom.funds.errors import NoReceivingAccount, PaymentAlreadyStarted, PaymentLive, RequestEnded, RequestFrozen
+from strongroom.funds.leaving import Leaving
 from strongroom.funds.model import Failure
 from strongroom.kit.errors import NotFound
 from tests.faults.till import LEASE_OVER_SECONDS, Till, open_till
@@ -43,10 +44,12 @@ async def test_the_customer_is_sent_to_the_bank_with_the_amount_that_was_asked_f
     request_id = await till.ask(12_345)
     begun = await till.begin(request_id)
     order = till.bank.newest().order
-    assert begun.url == "https://bank.example/authorise/consent-1"
     assert (order.amount_minor, order.currency, order.payee.account_number) == (12_345, "GBP", "55779911")  # type: ignore[union-attr]  # a payment order
     assert await till.status(request_id) == "authorising"
-    assert await till.payments.bank_url(till.house.firm_id, till.house.ann, begun.payment_id) == begun.url
+    url = await till.payments.bank_url(till.house.firm_id, till.house.ann, begun.payment_id)
+    assert url == "https://bank.example/authorise/consent-1"
+    assert (await till.leave(begun)).url == url
+    assert till.bank.count("push_request") == 0
 
 
 async def test_a_customer_of_another_case_finds_nothing_to_pay(till: Till) -> None:
@@ -58,7 +61,7 @@ async def test_a_customer_of_another_case_finds_nothing_to_pay(till: Till) -> No
     with pytest.raises(NotFound):
         await till.begin(own, customer_id=till.house.ben)
     begun = await till.begin(own)
-    for use in (till.payments.bank_url, till.payments.choose_another):
+    for use in (till.payments.bank_url, till.payments.leave, till.payments.choose_another):
         with pytest.raises(NotFound):
             await use(till.house.firm_id, till.house.ben, begun.payment_id)
 
@@ -100,7 +103,8 @@ async def test_a_consent_that_fails_ends_the_attempt_and_another_may_follow(till
     request_id = await till.ask()
     till.bank.next("request_payment", trouble)
     begun = await till.begin(request_id)
-    assert (begun.url, begun.failure, await till.state(begun.payment_id)) == (None, failure, "failed")
+    assert (begun.failure, await till.state(begun.payment_id)) == (failure, "failed")
+    assert await till.leave(begun) == Leaving()
     assert await till.status(request_id) == "requested"
     assert await till.told() == ["creditRequest.paymentFailed"]
     await till.pay(request_id)
@@ -130,7 +134,67 @@ async def test_a_consent_answered_after_another_bank_was_chosen_sends_nobody_to_
     await till.payments.choose_another(till.house.firm_id, till.house.ann, payment_id)
     hold.go.set()
     begun = await slow
-    assert (begun.url, await till.state(payment_id)) == (None, "closed")
+    assert (await till.leave(begun), await till.state(payment_id)) == (Leaving(), "closed")
+
+
+# Leaving for a bank that wants the request pushed.
+
+
+async def test_a_pushed_request_is_made_anew_each_time_the_customer_leaves_and_the_consent_once(till: Till) -> None:
+    till.bank.wants_pushes = True
+    request_id = await till.ask()
+    begun = await till.begin(request_id)
+    assert await till.payments.bank_url(till.house.firm_id, till.house.ann, begun.payment_id) is None
+    ways = [(await till.leave(begun)).url for _ in range(3)]
+    assert ways == [f"https://bank.example/pushed/consent-1/{number}" for number in (1, 2, 3)]
+    assert till.bank.count("request_payment") == 1
+    await till.payments.come_back(*till.bank.agree())
+    assert await till.leave(begun) == Leaving()
+    await till.work()
+    assert (len(till.bank.payments), till.bank.count("push_request")) == (1, 3)
+
+
+async def test_of_customers_leaving_at_once_each_gets_a_request_and_one_return_counts(till: Till) -> None:
+    till.bank.wants_pushes = True
+    begun = await till.begin(await till.ask())
+    ways = await asyncio.gather(*(till.leave(begun) for _ in range(16)))
+    assert len({way.url for way in ways}) == 16
+    came_back = till.bank.agree()
+    await asyncio.gather(*(till.payments.come_back(*came_back) for _ in range(16)))
+    await till.work()
+    assert (till.bank.count("exchange"), len(till.bank.payments)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "failure"),
+    [(BankUnavailable("down"), Failure.BANK_UNAVAILABLE), (BankRefused("invalid_request"), Failure.REFUSED_BY_BANK)],
+)
+async def test_a_push_that_fails_leaves_the_payment_to_be_tried_again_or_closed(
+    till: Till, trouble: Exception, failure: Failure
+) -> None:
+    till.bank.wants_pushes = True
+    request_id = await till.ask()
+    begun = await till.begin(request_id)
+    till.bank.next("push_request", trouble)
+    assert await till.leave(begun) == Leaving(failure=failure)
+    assert (await till.state(begun.payment_id), await till.told()) == ("awaiting", [])
+    assert (await till.leave(begun)).url
+    await till.payments.choose_another(till.house.firm_id, till.house.ann, begun.payment_id)
+    assert await till.leave(begun) == Leaving()
+    await till.pay(request_id)
+    assert len(till.bank.payments) == 1
+
+
+async def test_no_connection_is_held_while_a_bank_takes_its_time_with_a_push(till: Till) -> None:
+    till.bank.wants_pushes = True
+    begun = await till.begin(await till.ask())
+    holds = [till.bank.next("push_request", Hold()) for _ in range(30)]
+    leaving = [asyncio.ensure_future(till.leave(begun)) for _ in holds]
+    await asyncio.gather(*(hold.arrived.wait() for hold in holds))
+    assert await till.state(begun.payment_id) == "awaiting"
+    for hold in holds:
+        hold.go.set()
+    assert all(way.url for way in await asyncio.gather(*leaving))
 
 
 # The return.

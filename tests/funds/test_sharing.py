@@ -14,6 +14,7 @@ import pytest
 from strongroom.banking.port import Account, BankRefused, BankSilent, BankUnavailable, CustomerContext, Declined
 from strongroom.funds.authentications import Shut, Wrong
 from strongroom.funds.errors import RequestEnded, RequestFrozen, ShareAlreadyStarted, ShareLive
+from strongroom.funds.leaving import Leaving
 from strongroom.funds.model import Failure, SharedDetails
 from strongroom.funds.share_proofs import Proven
 from strongroom.funds.sharing import ConsentStanding
@@ -23,6 +24,7 @@ from tests.funds.house import ELSEWHERE, HERE, House, open_house
 from tests.funds.scripted_bank import CARD, CURRENT, LOST, SAVINGS, Hold
 
 LEASE_OVER_SECONDS = 121
+CONSENT_1 = "https://bank.example/authorise/consent-1"
 NOBODY = b"a third browser".ljust(32, b"-")
 
 
@@ -38,7 +40,7 @@ async def house(database: Any) -> AsyncIterator[House]:
 async def test_one_account_is_shared_with_its_name_matched_and_the_consent_closed(house: House) -> None:
     request_id = await house.ask_for_account(house.ann)
     begun = await house.begin_share(request_id)
-    assert begun.url == "https://bank.example/authorise/consent-1"
+    assert await house.sharing.bank_url(house.firm_id, house.ann, begun.share_id) == CONSENT_1
     assert await house.status(request_id) == "authorising"
     await house.come_back()
     await house.work()
@@ -180,6 +182,7 @@ async def test_another_customer_reaches_nothing_of_a_share(house: House) -> None
     share_id = (await house.begin_share(await house.ask_for_account())).share_id
     for act in (
         house.sharing.bank_url(house.firm_id, house.ben, share_id),
+        house.sharing.leave(house.firm_id, house.ben, share_id),
         house.sharing.choices(house.firm_id, house.ben, share_id),
         house.sharing.choose_account(house.firm_id, house.ben, share_id, "1"),
         house.sharing.choose_another(house.firm_id, house.ben, share_id),
@@ -207,12 +210,12 @@ async def test_a_bank_that_cannot_begin_ends_the_attempt_and_the_next_may_begin(
     request_id = await house.ask_for_account(house.ann)
     house.bank.next("request_access", fault)
     begun = await house.begin_share(request_id)
-    assert (begun.url, begun.failure) == (None, failure)
+    assert begun.failure == failure
     found = await house.account_requests.get(house.firm_id, request_id)
     assert found.last_failure is not None
     assert (found.status, found.last_failure.code) == ("requested", str(failure))
     assert [name for name, _ in await house.told()] == ["customerAccountRequest.declined"]
-    assert (await house.begin_share(request_id)).url
+    assert (await house.begin_share(request_id)).failure is None
 
 
 async def test_a_consent_that_was_made_after_the_customer_gave_up_is_closed_at_the_bank(house: House) -> None:
@@ -224,7 +227,8 @@ async def test_a_consent_that_was_made_after_the_customer_gave_up_is_closed_at_t
     assert share is not None
     await house.sharing.choose_another(house.firm_id, house.ann, share.id)
     hold.go.set()
-    assert (await beginning).url is None
+    assert (await beginning).failure is None
+    assert await house.sharing.leave(house.firm_id, house.ann, share.id) == Leaving()
     await house.steps.close_step()
     assert house.bank.closed == ["consent-1"]
 
@@ -243,9 +247,29 @@ async def test_a_beginning_that_died_before_the_bank_answered_is_ended(house: Ho
 
 async def test_the_bank_address_is_given_until_the_customer_is_back(house: House) -> None:
     begun = await house.begin_share(await house.ask_for_account(house.ann))
-    assert await house.sharing.bank_url(house.firm_id, house.ann, begun.share_id) == begun.url
+    url = await house.sharing.bank_url(house.firm_id, house.ann, begun.share_id)
+    assert (url, await house.sharing.leave(house.firm_id, house.ann, begun.share_id)) == (CONSENT_1, Leaving(CONSENT_1))
     await house.come_back()
     assert await house.sharing.bank_url(house.firm_id, house.ann, begun.share_id) is None
+    assert await house.sharing.leave(house.firm_id, house.ann, begun.share_id) == Leaving()
+
+
+async def test_a_request_to_share_is_pushed_anew_each_time_the_customer_leaves_and_another_browser_still_proves_itself(
+    house: House,
+) -> None:
+    house.bank.wants_pushes = True
+    begun = await house.begin_share(await house.ask_for_account(house.ann))
+
+    async def leave() -> Leaving:
+        return await house.sharing.leave(house.firm_id, house.ann, begun.share_id)
+
+    house.bank.next("push_request", BankUnavailable("down"))
+    assert await leave() == Leaving(failure=Failure.BANK_UNAVAILABLE)
+    ways = [(await leave()).url for _ in range(2)]
+    assert ways == [f"https://bank.example/pushed/consent-1/{number}" for number in (2, 3)]
+    assert house.bank.count("request_access") == 1
+    assert await house.come_back(browser=ELSEWHERE)
+    assert await leave() == Leaving()
 
 
 async def test_another_bank_may_be_chosen_until_the_accounts_are_read_and_the_code_is_then_discarded(house: House) -> None:
@@ -256,7 +280,7 @@ async def test_another_bank_may_be_chosen_until_the_accounts_are_read_and_the_co
         await house.sharing.choose_another(house.firm_id, house.ann, first.share_id)
     await house.work()
     assert house.bank.count("exchange") == 0
-    assert (await house.begin_share(request_id, bank="copse")).url
+    assert (await house.begin_share(request_id, bank="copse")).failure is None
     assert await house.told() == []
 
 

@@ -93,6 +93,18 @@ class Tpp:
         proof = {"client_assertion_type": ASSERTION, "client_assertion": form.pop("assertion", None) or self.assertion()}
         return await self.http.post("token", data={**proof, **form})
 
+    async def push(self, claims: dict[str, Any] | None = None, **form: Any) -> httpx.Response:
+        """Leave a request before the customer goes (RFC 9126)."""
+        proof = {"client_assertion_type": ASSERTION, "client_assertion": self.assertion(aud=f"{self.issuer}/par")}
+        request = {"request": self.sign(claims)} if claims else {}
+        data = {name: value for name, value in {**proof, **request, **form}.items() if value is not None}
+        return await self.http.post("par", data=data)
+
+    async def pushed_query(self, claims: dict[str, Any]) -> str:
+        left = await self.push(claims)
+        assert left.status_code == 201, left.text
+        return urlencode({"client_id": self.client_id, "request_uri": left.json()["request_uri"]})
+
     async def client_token(self, scope: str) -> str:
         if scope not in self.tokens:
             answer = await self.post_token(grant_type="client_credentials", scope=scope)

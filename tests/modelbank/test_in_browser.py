@@ -73,7 +73,7 @@ async def test_axe_finds_nothing_and_nothing_is_too_wide(modelbank: Running, chr
         (await tpp.create_funds_consent("99901040000301"), "fundsconfirmations", "test"),
     ]
     for consent_id, scope, username in asked:
-        await page.goto(f"{site}/authorize?{tpp.authorize_query(tpp.request_claims(consent_id, scope))}")
+        await page.goto(f"{site}/authorize?{await tpp.pushed_query(tpp.request_claims(consent_id, scope))}")
         await check(page, axe)
         await page.fill("#username", username)
         await page.fill("#password", "wrong")

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.modelbank.foreign_client import ASSERTION, REDIRECT_URI, Browser, Tpp, consent_body
-
-
-async def push(tpp: Tpp, claims: dict[str, Any] | None = None, **form: Any) -> httpx.Response:
-    proof = {"client_assertion_type": ASSERTION, "client_assertion": tpp.assertion(aud=f"{tpp.issuer}/par")}
-    request = {"request": tpp.sign(claims)} if claims else {}
-    return await tpp.http.post(
-        "par", data={name: value for name, value in {**proof, **request, **form}.items() if value is not None}
-    )
+from tests.modelbank.conftest import Running
+from tests.modelbank.foreign_client import REDIRECT_URI, Browser, Tpp, consent_body
 
 
 @pytest.fixture
@@ -24,7 +16,7 @@ async def claims(tpp: Tpp) -> dict[str, Any]:
 
 
 async def test_a_request_that_was_left_brings_the_customer_back_with_a_code(tpp: Tpp, browser: Browser, claims: dict[str, Any]):
-    left = await push(tpp, claims)
+    left = await tpp.push(claims)
     assert (left.status_code, left.json()["expires_in"]) == (201, 90)
     assert left.headers["cache-control"] == "no-store"
     returned = await browser.agree(f"client_id={tpp.client_id}&request_uri={left.json()['request_uri']}&scope=ignored")
@@ -33,7 +25,7 @@ async def test_a_request_that_was_left_brings_the_customer_back_with_a_code(tpp:
 
 
 async def test_it_is_taken_once(tpp: Tpp, browser: Browser, claims: dict[str, Any]):
-    query = f"client_id={tpp.client_id}&request_uri={(await push(tpp, claims)).json()['request_uri']}"
+    query = f"client_id={tpp.client_id}&request_uri={(await tpp.push(claims)).json()['request_uri']}"
     await browser.open(f"/authorize?{query}")
     assert "sign-in" in str(browser.page.url)
     again = await browser.open(f"/authorize?{query}")
@@ -42,7 +34,7 @@ async def test_it_is_taken_once(tpp: Tpp, browser: Browser, claims: dict[str, An
 
 
 async def test_another_client_cannot_take_it(tpp: Tpp, other_tpp: Tpp, browser: Browser, claims: dict[str, Any]):
-    reference = (await push(tpp, claims)).json()["request_uri"]
+    reference = (await tpp.push(claims)).json()["request_uri"]
     assert (await browser.open(f"/authorize?client_id={other_tpp.client_id}&request_uri={reference}")).status_code == 400
     await browser.open(f"/authorize?client_id={tpp.client_id}&request_uri={reference}")
     assert "sign-in" in str(browser.page.url), "and trying does not use it up"
@@ -64,7 +56,7 @@ async def test_another_client_cannot_take_it(tpp: Tpp, other_tpp: Tpp, browser: 
 async def test_what_would_be_refused_is_refused_when_it_is_left(
     tpp: Tpp, claims: dict[str, Any], changes: dict[str, Any], form: dict[str, Any], error: str
 ):
-    answer = await push(tpp, {**claims, **changes}, **form)
+    answer = await tpp.push({**claims, **changes}, **form)
     assert answer.status_code == (401 if error == "invalid_client" else 400)
     assert answer.json()["error"] == error
 
@@ -72,6 +64,7 @@ async def test_what_would_be_refused_is_refused_when_it_is_left(
 async def test_discovery_says_where(tpp: Tpp):
     known = (await tpp.http.get(".well-known/openid-configuration")).json()
     assert known["pushed_authorization_request_endpoint"] == f"{tpp.issuer}/par"
+    assert known["require_pushed_authorization_requests"] is False
     assert (await tpp.http.get("par")).status_code == 405
 
 
@@ -80,3 +73,17 @@ async def test_an_invented_reference_is_shown_to_nobody_but_the_customer(tpp: Tp
         page = await browser.open(f"/authorize?client_id={tpp.client_id}&request_uri={reference}")
         assert page.status_code == 400
         assert REDIRECT_URI not in page.text
+
+
+async def test_harbour_demands_it_and_takes_no_other_request(modelbank: Running):
+    tpp, browser = Tpp(modelbank.folder, "harbour"), Browser(modelbank.pages_port, "harbour")
+    known = (await tpp.http.get(".well-known/openid-configuration")).json()
+    assert known["require_pushed_authorization_requests"] is True
+    claims = tpp.request_claims(await tpp.create_payment_consent(consent_body()))
+    refused = await browser.open(f"/authorize?{tpp.authorize_query(claims)}")
+    assert (refused.status_code, REDIRECT_URI in refused.text) == (400, False)
+    assert "pushed requests alone" in refused.text
+    returned = await browser.agree(await tpp.pushed_query(claims))
+    assert (await tpp.exchange(returned["code"])).status_code == 200
+    await browser.close()
+    await tpp.close()

@@ -28,6 +28,7 @@ function configuration(bank) {
       introspection: { enabled: true },
       jwtResponseModes: { enabled: true },
       mTLS: { enabled: true, certificateBoundAccessTokens: true, getCertificate },
+      pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: bank.demands_pushes },
       requestObjects: { enabled: true, requireSignedRequestObject: false },
     },
     findAccount: (_ctx, accountId) => ({

@@ -171,7 +171,9 @@ def paying_samples() -> Iterator[Sample]:
     wrong = FieldProblem("part", "shape")
     yield page("check-part-shape", replace(CHECK, split=replace(offer, typed="half"), part="62500.00", problems=(wrong,)))
     yield page("check-unreachable", replace(CHECK, bank_unreachable=True, provider=PRETEND))
-    yield page("go", paying.GoToBankToPay(PAY_ID, SLIP, LAST.name, "https://mulberry.example/authorise?request=1", LAST.look))
+    going = paying.GoToBankToPay(PAY_ID, SLIP, LAST.name, "https://mulberry.example/authorise?request=1", LAST.look)
+    yield page("go", going)
+    yield page("go-held-up", replace(going, bank_url=paths.payment(PAY_ID, "bank"), held_up=True))
     for stage in paying.PayStage:
         another = stage in {paying.PayStage.AT_BANK, paying.PayStage.CHECKING}
         yield page(f"live-{stage}", replace(LIVE, stage=stage, may_choose_another=another))
@@ -298,7 +300,9 @@ def sharing_samples() -> Iterator[Sample]:
     yield page("check-unreachable", replace(check, bank_unreachable=True, provider=AGENT))
     for trouble in paying.InTrouble:
         yield page(f"check-{trouble}", replace(check, trouble=trouble))
-    yield page("go", sharing.GoToBankToShare(SHR_ID, LAST.name, "https://mulberry.example/authorise?request=2", LAST.look))
+    going = sharing.GoToBankToShare(SHR_ID, LAST.name, "https://mulberry.example/authorise?request=2", LAST.look)
+    yield page("go", going)
+    yield page("go-held-up", replace(going, bank_url=paths.sharing(SHR_ID, "bank"), held_up=True))
     for stage in sharing.ShareStage:
         may_choose = stage is not sharing.ShareStage.READING
         yield page(f"live-{stage}", sharing.ShareLive(SHR_ID, LAST.name, stage, NOW, may_choose_another=may_choose))

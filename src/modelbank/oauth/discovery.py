@@ -17,7 +17,7 @@ def discovery(bank: Bank) -> dict[str, Any]:
         "authorization_endpoint": bank.authorize_url,
         "token_endpoint": bank.token_url,
         "pushed_authorization_request_endpoint": bank.push_url,
-        "require_pushed_authorization_requests": False,
+        "require_pushed_authorization_requests": bank.config.require_pushed_requests,
         "jwks_uri": f"{bank.issuer}/jwks",
         "scopes_supported": ["openid", *RESOURCE_SCOPES],
         "response_types_supported": list(RESPONSE_TYPES),

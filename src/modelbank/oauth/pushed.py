@@ -49,12 +49,14 @@ class PushEndpoint:
         return client.id, left["request"]
 
     async def resolve(self, bank: Bank, params: Mapping[str, str]) -> dict[str, str]:
-        """Return the request that a reference stands for, once; anything else as it is. Raise RequestRefused.
+        """Return the request that a reference stands for, once; anything else as it is, where it may be. Raise RequestRefused.
 
         Whatever else stands beside a reference does not count (RFC 9101 §6.3).
         """
         reference, client_id = params.get("request_uri", ""), params.get("client_id", "")
         if not reference.startswith(REFERENCE) or "request" in params:
+            if bank.config.require_pushed_requests:
+                raise RequestRefused("invalid_request", "This bank takes pushed requests alone (RFC 9126).")
             return dict(params)
         request = await store.take_request(self._pool, bank.id, client_id, reference)
         if request is None:

@@ -55,6 +55,7 @@ class BankEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_id: Name | None = None
     resource_base: HttpsUrl | None = None
     trust_anchor: Name = TRUST_ANCHOR
+    push_requests: bool = False  # True: push authorisation requests (RFC 9126); a bank that demands it gets them anyway
     accent: Accent | None = None
     logo: LogoFile | None = None
     popularity: int = LEAST_POPULAR

@@ -114,10 +114,13 @@ class AccessOrder:
 
 @dataclass(frozen=True, slots=True)
 class Authorising:
-    """A consent exists at the bank and waits for the customer, who is to be sent to `url`."""
+    """A consent exists at the bank and waits for the customer, who is to be sent to `url`.
+
+    Without one the bank wants the request pushed first, at the moment at which the customer leaves: ask `push_request`.
+    """
 
     consent_id: str
-    url: str = field(repr=False)
+    url: str | None = field(repr=False)
     memory: str = field(repr=False)
 
 
@@ -191,6 +194,13 @@ class StartsPayments(Protocol):
         """Create the consent. Raise BankUnavailable, BankSilent or BankRefused; no money can move yet."""
         ...
 
+    async def push_request(self, memory: str) -> str:
+        """Leave the authorisation request at the bank and return where to send the customer at once, each time anew (RFC 9126).
+
+        Nothing is agreed by it, and no second consent made. Raise BankUnavailable or BankRefused.
+        """
+        ...
+
     async def accept_return(self, memory: str, fields: Mapping[str, str]) -> Code | Declined:
         """Read the fields that came back with the customer, verifying every signature and hash before believing them.
 
@@ -224,6 +234,10 @@ class ReadsAccounts(Protocol):
 
     async def request_access(self, order: AccessOrder) -> Authorising:
         """Create the access consent. Raise BankUnavailable, BankSilent or BankRefused."""
+        ...
+
+    async def push_request(self, memory: str) -> str:
+        """As for payments."""
         ...
 
     async def accept_return(self, memory: str, fields: Mapping[str, str]) -> Code | Declined:

@@ -210,6 +210,7 @@ def _settings(directory: Directory, entry: BankEntry) -> UkSettings:
         signing_subject=entry.signing_subject or entry.organisation_id,
         resource_base=entry.resource_base or entry.issuer.rstrip("/") + RESOURCE_PATH,
         trust_anchor=entry.trust_anchor,
+        pushes=entry.push_requests,
         holders_within_seconds=1.5 * entry.answer_timeout_seconds,
     )
 

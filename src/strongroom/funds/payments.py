@@ -32,6 +32,7 @@ from strongroom.funds.errors import (
     RequestEnded,
     RequestFrozen,
 )
+from strongroom.funds.leaving import Leaving, Way, leave
 from strongroom.funds.model import Actor, AuditTag, CreditRequest, Failure, Payment, ReceivingAccount, failure_for
 from strongroom.funds.payment_moves import PaymentMoves
 from strongroom.funds.receiving import ReceivingAccounts
@@ -53,10 +54,9 @@ _MAX_RETURN_LENGTH = 16_384
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A payment whose customer is to be sent to the bank; `url` is None when the bank could not begin it."""
+    """A payment whose customer is to be sent to the bank, or why the bank could not begin it."""
 
     payment_id: str
-    url: str | None = field(repr=False)
     failure: Failure | None = None
 
 
@@ -171,16 +171,31 @@ class Payments:
         return payment
 
     async def bank_url(self, firm_id: str, customer_id: str, payment_id: str) -> str | None:
-        """Return where the customer of a waiting payment is to be sent; None once they have come back or it has ended."""
+        """Return the bank's address for the customer of a waiting payment; None once they have come back or it has ended.
+
+        None, too, where the bank gives one only as the customer leaves (`leave`).
+        """
+        way = await self._way(firm_id, customer_id, payment_id)
+        return way.url if way else None
+
+    async def leave(self, firm_id: str, customer_id: str, payment_id: str) -> Leaving:
+        """Say where to send the customer of a waiting payment at this moment. Raise NotFound."""
+        return await leave(self._registry, await self._way(firm_id, customer_id, payment_id))
+
+    async def _way(self, firm_id: str, customer_id: str, payment_id: str) -> Way | None:
         async with self._db.transaction(firm_id) as tx:
             payment = await store.find_payment(tx, firm_id, payment_id)
             if payment is None or payment.customer_id != customer_id:
                 raise NotFound
             sealed = await store.sealed_columns(tx, firm_id, payment_id)
             keys = await self._vault.tenant(tx, firm_id)
-        if payment.state is not PaymentState.AWAITING or sealed is None or sealed["url_sealed"] is None:
+        if payment.state is not PaymentState.AWAITING or sealed is None:
             return None
-        return keys.unseal_text("payments", "url_sealed", payment_id, sealed["url_sealed"])
+        url, memory = (
+            keys.unseal_text("payments", column, payment_id, sealed[column]) if sealed[column] else None
+            for column in ("url_sealed", "memory_sealed")
+        )
+        return Way(payment.bank_id, url, memory)
 
     async def _claim(
         self,
@@ -312,30 +327,23 @@ class Payments:
         }
 
     async def _record_consent(self, firm_id: str, payment_id: str, authorising: Authorising) -> Begun:
-        """Record the consent; the customer may have chosen another bank meanwhile."""
+        """Record the consent; the customer may have chosen another bank meanwhile, which the payment's page tells."""
         async with self._db.transaction(firm_id) as tx:
             keys = await self._vault.tenant(tx, firm_id)
             payment = await store.find_payment(tx, firm_id, payment_id)
             if payment is None:
                 raise NotFound
-            moved = await self._moves.move(
-                tx,
-                payment,
-                PaymentEvent.CONSENT_MADE,
-                sets={
-                    "consent_id": authorising.consent_id,
-                    "memory_sealed": keys.seal_text("payments", "memory_sealed", payment_id, authorising.memory),
-                    "url_sealed": keys.seal_text("payments", "url_sealed", payment_id, authorising.url),
-                },
-            )
-        return Begun(payment_id, authorising.url if moved else None)
+            texts = {"memory_sealed": authorising.memory} | ({"url_sealed": authorising.url} if authorising.url else {})
+            sealed = {column: keys.seal_text("payments", column, payment_id, text) for column, text in texts.items()}
+            await self._moves.move(tx, payment, PaymentEvent.CONSENT_MADE, sets={"consent_id": authorising.consent_id, **sealed})
+        return Begun(payment_id)
 
     async def _failed(self, firm_id: str, payment_id: str, failure: Failure) -> Begun:
         async with self._db.transaction(firm_id) as tx:
             payment = await store.find_payment(tx, firm_id, payment_id)
             if payment is not None:
                 await self._moves.move(tx, payment, PaymentEvent.CONSENT_FAILED, failure=failure)
-        return Begun(payment_id, None, failure)
+        return Begun(payment_id, failure)
 
     def _state_hash(self, state: str) -> bytes:
         return self._vault.hash("bank return state", state)

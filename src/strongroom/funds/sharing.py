@@ -8,7 +8,7 @@ would share the stranger's account.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -24,6 +24,7 @@ from strongroom.banking.port import (
 )
 from strongroom.banking.registry import Registry
 from strongroom.funds.errors import RequestEnded, RequestFrozen, ShareAlreadyStarted, ShareLive
+from strongroom.funds.leaving import Leaving, Way, leave
 from strongroom.funds.model import AccountChoice, AuditTag, Failure, Share, SharedDetails
 from strongroom.funds.payments import Agreement
 from strongroom.funds.results import Results
@@ -47,10 +48,9 @@ _WHAT = ["accountName", "sortCode", "accountNumber"]
 
 @dataclass(frozen=True, slots=True)
 class BegunShare:
-    """A share whose customer is to be sent to the bank; `url` is None when the bank could not begin it."""
+    """A share whose customer is to be sent to the bank, or why the bank could not begin it."""
 
     share_id: str
-    url: str | None = field(repr=False)
     failure: Failure | None = None
 
 
@@ -179,10 +179,16 @@ class Sharing:
             return await self._find(tx, firm_id, share_id)
 
     async def bank_url(self, firm_id: str, customer_id: str, share_id: str) -> str | None:
-        """Return where the customer of a waiting share is to be sent; None once they have come back or it has ended."""
-        async with self._db.transaction(firm_id) as tx:
-            share = await self._own(tx, firm_id, customer_id, share_id)
-            return await self._seals.find_url(tx, share) if share.state is ShareState.AWAITING else None
+        """Return the bank's address for the customer of a waiting share; None once they have come back or it has ended.
+
+        None, too, where the bank gives one only as the customer leaves (`leave`).
+        """
+        way = await self._way(firm_id, customer_id, share_id)
+        return way.url if way else None
+
+    async def leave(self, firm_id: str, customer_id: str, share_id: str) -> Leaving:
+        """Say where to send the customer of a waiting share at this moment. Raise NotFound."""
+        return await leave(self._registry, await self._way(firm_id, customer_id, share_id))
 
     async def choices(self, firm_id: str, customer_id: str, share_id: str) -> list[AccountChoice]:
         """Return the accounts to pick from; empty when there is nothing to pick. Raise NotFound."""
@@ -227,6 +233,14 @@ class Sharing:
             await audit.record(tx, firm_id, f"customer:{customer_id}", AuditTag.CONSENT_REVOKED, share_id)
             await tx.execute(NOTIFY)
             return await self._consent(tx, await self._find(tx, firm_id, share_id))
+
+    async def _way(self, firm_id: str, customer_id: str, share_id: str) -> Way | None:
+        async with self._db.transaction(firm_id) as tx:
+            share = await self._own(tx, firm_id, customer_id, share_id)
+            if share.state is not ShareState.AWAITING:
+                return None
+            url, memory = await self._seals.find_url(tx, share), await self._seals.find_memory(tx, firm_id, share_id)
+            return Way(share.bank_id, url, memory)
 
     async def _claim(
         self,
@@ -286,12 +300,13 @@ class Sharing:
         """Record the consent; where the share has ended meanwhile, only so that it is closed at the bank."""
         async with self._db.transaction(firm_id) as tx:
             share = await self._find(tx, firm_id, share_id)
-            sealed = await self._seals.seal_attempt(tx, share, memory_sealed=authorising.memory, url_sealed=authorising.url)
+            texts = {"memory_sealed": authorising.memory} | ({"url_sealed": authorising.url} if authorising.url else {})
+            sealed = await self._seals.seal_attempt(tx, share, **texts)
             consent = {"consent_id": authorising.consent_id, "consent_open": True}
             moved = await self._moves.move(tx, share, ShareEvent.CONSENT_MADE, sets=consent | sealed)
             if moved is None:
                 await store.note_late_consent(tx, firm_id, share_id, authorising.consent_id, sealed["memory_sealed"])
-        return BegunShare(share_id, authorising.url if moved else None)
+        return BegunShare(share_id)
 
     async def _record_return(self, tx: Tx, share: Share, held: HeldReturn, browser_hash: bytes) -> None:
         """Move by the browser: the one that began goes on, any other must prove itself first."""
@@ -317,7 +332,7 @@ class Sharing:
     async def _failed(self, firm_id: str, share_id: str, failure: Failure) -> BegunShare:
         async with self._db.transaction(firm_id) as tx:
             await self._moves.move(tx, await self._find(tx, firm_id, share_id), ShareEvent.CONSENT_FAILED, failure=failure)
-        return BegunShare(share_id, None, failure)
+        return BegunShare(share_id, failure)
 
     async def _consent(self, tx: Tx, share: Share) -> Consent:
         details = await self._results.find_shared_details(tx, share)

@@ -51,7 +51,7 @@ def pay_check(request_id: str, bank_id: str | None = None) -> str:
 
 
 def payment(payment_id: str, page: str = "", *, shown: str = "") -> str:
-    """Return the live page of a payment, or with `page`: `go`, `status` (of what is `shown`), `receipt`, `another-bank`."""
+    """Return the live page of a payment, or with `page`: `go`, `bank`, `status` (of what is `shown`), `receipt`, `another-bank`."""
     here = f"/customer/payments/{quote(payment_id, safe='')}" + (f"/{page}" if page else "")
     return here + (f"?{urlencode({'shown': shown})}" if shown else "")
 
@@ -67,7 +67,7 @@ def share_check(request_id: str, bank_id: str | None = None) -> str:
 
 
 def sharing(share_id: str, page: str = "") -> str:
-    """Return the live page of a sharing, or with `page`: `go`, `status`, `another-bank`, `account`, `code`, `code-again`."""
+    """Return the live page of a sharing, or with `page`: `go`, `bank`, `status`, `another-bank`, `account`, `code` and so on."""
     return f"/customer/shares/{quote(share_id, safe='')}" + (f"/{page}" if page else "")
 
 

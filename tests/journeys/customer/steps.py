@@ -57,6 +57,14 @@ async def go_to_bank(page: Page) -> None:
     await page.wait_for_selector("#username")
 
 
+async def bank_address(page: Page, firm: Firm) -> str:
+    """Return the bank's address behind the link, as somebody would copy it; a bank may give one only when it is asked for."""
+    address = str(await page.get_attribute(GO, "href"))
+    if not address.startswith("/"):
+        return address
+    return (await page.request.get(f"{firm.house.base_url}{address}", max_redirects=0)).headers["location"]
+
+
 async def sign_in_at_bank(page: Page, username: str) -> None:
     """Be one of the pretend customers."""
     await page.fill("#username", username)

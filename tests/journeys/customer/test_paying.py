@@ -145,7 +145,7 @@ async def test_a_payment_that_comes_back_in_another_browser_goes_on_and_tells_no
     await steps.come_from_app(page, firm, person)
     payment_id = await steps.agree_to_pay(page, firm, request_id)
     other = await new_page()
-    await other.goto(str(await page.get_attribute(steps.GO, "href")))
+    await other.goto(await steps.bank_address(page, firm))
     await steps.approve_at_bank(other)
     await steps.see(other, "Your bank has answered")  # by itself, from "is being checked"
     await axe(other)

@@ -52,7 +52,7 @@ async def test_another_browser_must_enter_a_fresh_code_before_anything_is_shared
     await steps.come_from_app(page, firm, person)
     share_id = await steps.agree_to_share(page, firm, request_id, harbour)
     other = await new_page()
-    await other.goto(str(await page.get_attribute(steps.GO, "href")))
+    await other.goto(await steps.bank_address(page, firm))
     await steps.approve_at_bank(other, accounts=(2,))
     await steps.see(other, "One more code before we share")
     await axe(other)

@@ -54,6 +54,7 @@ class UkSettings:
     signing_subject: str
     resource_base: str
     trust_anchor: str = TRUST_ANCHOR
+    pushes: bool = False  # pushes its authorisation requests even if the bank does not demand it
     holders_within_seconds: float = 30.0  # the customer waits; a name not found in time stays unknown
 
 
@@ -65,7 +66,7 @@ class UkBank:
         self._channel = channel
         self._signer = signer
         self._clock = clock
-        self._server = AuthorisationServer(settings.issuer, settings.client_id, channel, signer, clock)
+        self._server = AuthorisationServer(settings.issuer, settings.client_id, channel, signer, clock, pushes=settings.pushes)
 
     async def request_payment(self, order: PaymentOrder) -> Authorising:
         """Create the payment consent; the same order sends the same bytes under the same key. Raise ValueError if malformed."""
@@ -89,6 +90,10 @@ class UkBank:
         if consent_id is None:
             raise fault_for(request, "answer_unreadable")
         return _authorising(*await self._server.begin("accounts", consent_id, order.back))
+
+    async def push_request(self, memory: str) -> str:
+        """Push the authorisation request anew."""
+        return await self._server.push(self._recall(memory))
 
     async def accept_return(self, memory: str, fields: Mapping[str, str]) -> Code | Declined:
         """Judge what came back with the customer."""
@@ -289,7 +294,7 @@ class UkBank:
         return None
 
 
-def _authorising(url: str, attempt: Attempt) -> Authorising:
+def _authorising(url: str | None, attempt: Attempt) -> Authorising:
     return Authorising(attempt.consent_id, url, msgspec.json.encode(attempt).decode())
 
 

@@ -1,4 +1,4 @@
-"""The authorisation server of a UK bank: discovery, client tokens, the customer's way there and back, the code's exchange."""
+"""The authorisation server of a UK bank: client tokens, the customer's way there and back, the code's exchange."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from strongroom.banking.connectors.uk_discovery import Discovery, Manner, choose_manner, read_discovery
 from strongroom.banking.connectors.uk_words import declined
 from strongroom.banking.identity import STRONG_AUTHENTICATION, Expected, verify_id_token, verify_response_token
 from strongroom.banking.keys import PublishedKeys
@@ -24,44 +25,9 @@ DISCOVERY_SECONDS = 3600.0
 TOKEN_MARGIN_SECONDS = 30.0
 DEFAULT_TOKEN_SECONDS = 300
 MAX_TOKEN_SECONDS = 90 * 86_400
-OK, BAD_REQUEST, UNAUTHORISED, TOO_MANY = 200, 400, 401, 429
+OK, CREATED, BAD_REQUEST, UNAUTHORISED, TOO_MANY = 200, 201, 400, 401, 429
+_OUTSIDE = {"client_id", "response_type", "scope"}
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
-
-
-class Discovery(msgspec.Struct, frozen=True):
-    """The parts of a bank's metadata that we use (OIDC Discovery §3, RFC 8705 §5)."""
-
-    issuer: str
-    authorization_endpoint: str
-    token_endpoint: str
-    jwks_uri: str
-    response_types_supported: tuple[str, ...] = ("code id_token",)
-    response_modes_supported: tuple[str, ...] = ("query", "fragment")
-    mtls_endpoint_aliases: dict[str, str] = {}
-
-    @property
-    def token_url(self) -> str:
-        """Where tokens are asked for over mutual TLS."""
-        return self.mtls_endpoint_aliases.get("token_endpoint", self.token_endpoint)
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How an authorisation answer travels: its response type and mode, and whether it is signed as a whole (JARM)."""
-
-    response_type: str
-    response_mode: str
-
-    @property
-    def is_signed(self) -> bool:
-        """True for JARM."""
-        return self.response_mode.endswith("jwt")
-
-    @property
-    def has_id_token(self) -> bool:
-        """True when an id_token comes back with the customer."""
-        return "id_token" in self.response_type
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -88,6 +54,12 @@ class Attempt(msgspec.Struct, frozen=True):
         return Manner(self.response_type, self.response_mode)
 
 
+class Pushed(msgspec.Struct, frozen=True):
+    """An answer of the pushed authorisation request endpoint (RFC 9126 §2.2); used at once, so how long it lives is no matter."""
+
+    request_uri: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,1000}\Z")]
+
+
 class Token(msgspec.Struct, frozen=True):
     """An answer of the token endpoint."""
 
@@ -111,9 +83,13 @@ class _Kept:
 class AuthorisationServer:
     """Speak with one bank's authorisation server as one client."""
 
-    def __init__(self, issuer: str, client_id: str, channel: Channel, signer: Signer, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, issuer: str, client_id: str, channel: Channel, signer: Signer, clock: Callable[[], float], *, pushes: bool
+    ) -> None:
+        """`pushes` says that this bank gets pushed requests even if it does not demand them."""
         self._issuer = issuer
         self._client_id = client_id
+        self._pushes = pushes
         self._channel = channel
         self._signer = signer
         self._clock = clock
@@ -135,8 +111,8 @@ class AuthorisationServer:
         if self._tokens[scope].token == token:
             self._tokens[scope].until = 0.0
 
-    async def begin(self, scope: str, consent_id: str, back: ReturnAddress) -> tuple[str, Attempt]:
-        """Return where to send the customer, and what to remember. Raise BankUnavailable."""
+    async def begin(self, scope: str, consent_id: str, back: ReturnAddress) -> tuple[str | None, Attempt]:
+        """Return where to send the customer (None: `push`, as they leave), and what to remember. Raise BankUnavailable."""
         discovery = await self.discovery()
         manner = choose_manner(discovery)
         attempt = Attempt(
@@ -150,7 +126,28 @@ class AuthorisationServer:
             response_type=manner.response_type,
             response_mode=manner.response_mode,
         )
-        return self._authorisation_url(discovery, attempt), attempt
+        if self._pushes or discovery.require_pushed_authorization_requests:
+            _push_url(discovery)  # a bank without one is out of reach now already
+            return None, attempt
+        query = self._query(attempt)
+        return _at(discovery, query | {"request": self._request_object(discovery, attempt)}), attempt
+
+    async def push(self, attempt: Attempt) -> str:
+        """Leave the request at the bank and return where to send the customer at once. Raise BankUnavailable or BankRefused.
+
+        Each push signs anew, because the bank's reference lives for a minute or so and is used once (RFC 9126 §2.2, §4). State,
+        nonce and verifier stay the attempt's own: whichever visit to the bank comes back is the one return that is awaited.
+        """
+        discovery = await self.discovery()
+        form = {"request": self._request_object(discovery, attempt)}
+        request = self._client_request(_push_url(discovery), discovery.issuer, form, acts=False)  # its audience: RFC 9126 §2
+        answer = await self._channel.send(request)
+        pushed = _read_pushed(answer)
+        if pushed is None:
+            raise _refusal(request, answer, "The bank did not accept what it was asked")
+        # Beside the two of RFC 9126 §4 those that OpenID Connect Core §6.2 and FAPI 1.0 Advanced §5.2.3 want outside as well.
+        query = {name: value for name, value in self._query(attempt).items() if name in _OUTSIDE}
+        return _at(discovery, query | {"request_uri": pushed.request_uri})
 
     async def read_return(self, attempt: Attempt, fields: Mapping[str, str]) -> Code | Declined:
         """Judge what came back. Hostile fields are `Declined("invalid_return")`; raise BankUnavailable for want of keys."""
@@ -170,11 +167,11 @@ class AuthorisationServer:
             "redirect_uri": attempt.redirect_uri,
             "code_verifier": attempt.verifier,
         }
-        request = self._token_request(discovery, form, acts=True)
+        request = self._client_request(discovery.token_url, discovery.token_endpoint, form, acts=True)
         answer = await self._channel.send(request)
         token = _read_token(answer)
         if token is None:
-            raise _exchange_failed(request, answer)
+            raise _refusal(request, answer, "The bank did not accept the customer's agreement")
         await self._check_grant(attempt, token)
         return Grant(token.access_token, datetime.fromtimestamp(self._clock() + _lifetime(token), UTC))
 
@@ -197,24 +194,27 @@ class AuthorisationServer:
 
     async def _fetch_client_token(self, scope: str) -> Token:
         form = {"grant_type": "client_credentials", "scope": scope}
-        request = self._token_request(await self.discovery(), form, acts=False)
+        discovery = await self.discovery()
+        request = self._client_request(discovery.token_url, discovery.token_endpoint, form, acts=False)
         answer = await self._channel.send(request)
         token = _read_token(answer)
         if token is None:
             raise fault_for(request, f"no_client_token_{answer.status}", retry_after_seconds=answer.retry_after_seconds)
         return token
 
-    def _token_request(self, discovery: Discovery, form: dict[str, str], *, acts: bool) -> Request:
+    def _client_request(self, url: str, audience: str, form: dict[str, str], *, acts: bool) -> Request:
+        """Return a form that proves who we are to an endpoint (private_key_jwt, over mutual TLS)."""
         proof = {
             "client_id": self._client_id,
             "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": self._signer.client_assertion(self._client_id, discovery.token_endpoint, self._clock()),
+            "client_assertion": self._signer.client_assertion(self._client_id, audience, self._clock()),
         }
         headers = {"content-type": "application/x-www-form-urlencoded"}
-        return Request("POST", discovery.token_url, headers, urlencode({**form, **proof}).encode(), acts=acts)
+        return Request("POST", url, headers, urlencode({**form, **proof}).encode(), acts=acts)
 
-    def _authorisation_url(self, discovery: Discovery, attempt: Attempt) -> str:
-        query = {
+    def _query(self, attempt: Attempt) -> dict[str, str]:
+        """Return the parameters of the request; outside its signature they only repeat what is inside."""
+        return {
             "client_id": self._client_id,
             "response_type": attempt.response_type,
             "response_mode": attempt.response_mode,
@@ -223,15 +223,15 @@ class AuthorisationServer:
             "state": attempt.state,
             "nonce": attempt.nonce,
         }
+
+    def _request_object(self, discovery: Discovery, attempt: Attempt) -> str:
         claims = {
-            **query,
+            **self._query(attempt),
             "code_challenge": code_challenge(attempt.verifier),
             "code_challenge_method": "S256",
             "claims": {"id_token": _requested_claims(attempt), "userinfo": _requested_intent(attempt)},
         }
-        signed = self._signer.request_object(self._client_id, discovery.issuer, claims, self._clock())
-        joint = "&" if urlsplit(discovery.authorization_endpoint).query else "?"
-        return f"{discovery.authorization_endpoint}{joint}{urlencode({**query, 'request': signed})}"
+        return self._signer.request_object(self._client_id, discovery.issuer, claims, self._clock())
 
     async def _believe(self, attempt: Attempt, fields: Mapping[str, str]) -> Code | Declined:
         is_signed = "response" in fields
@@ -264,45 +264,15 @@ class AuthorisationServer:
         await verify_id_token(token, expected, self.keys, self._clock())
 
 
-def choose_manner(discovery: Discovery) -> Manner:
-    """Choose how the answer shall travel: posted by a form, else signed (JARM), else in the fragment.
-
-    An id_token never travels in a query (OAuth 2.0 Multiple Response Types §5): so `query.jwt` is for a code alone. Raise
-    BankUnavailable for a bank that offers neither: an answer that nothing vouches for could be another bank's.
-    """
-    modes = discovery.response_modes_supported
-    is_hybrid = any({"code", "id_token"} == set(kind.split()) for kind in discovery.response_types_supported)
-    if "form_post" in modes and is_hybrid:
-        return Manner("code id_token", "form_post")
-    is_code_alone = "code" in discovery.response_types_supported
-    fitting = ("form_post.jwt", "query.jwt", "jwt") if is_code_alone else ("form_post.jwt", "fragment.jwt", "jwt")
-    signed = next((mode for mode in fitting if mode in modes), None)
-    if signed:
-        return Manner("code" if is_code_alone else "code id_token", signed)
-    if not is_hybrid:
-        raise BankUnavailable("no_safe_answer", "The bank cannot be reached just now")
-    return Manner("code id_token", "fragment")
+def _push_url(discovery: Discovery) -> str:
+    if discovery.push_url is None:
+        raise BankUnavailable("no_push_endpoint", "The bank cannot be reached just now")
+    return discovery.push_url
 
 
-def read_discovery(body: bytes, issuer: str) -> Discovery:
-    """Read a bank's metadata. Raise BankUnavailable when it is another's, unreadable, or leads off TLS."""
-    try:
-        discovery = msgspec.json.decode(body, type=Discovery)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BankUnavailable("discovery_unreadable", "The bank cannot be reached just now") from error
-    ours = (discovery.token_endpoint, discovery.token_url, discovery.jwks_uri)
-    if discovery.issuer != issuer or not all(url.startswith("https://") for url in ours):
-        raise BankUnavailable("discovery_untrusted", "The bank cannot be reached just now")
-    if not _is_safe_page(discovery.authorization_endpoint):
-        raise BankUnavailable("discovery_untrusted", "The bank cannot be reached just now")
-    return discovery
-
-
-def _is_safe_page(url: str) -> bool:
-    """True for https, and for http to this very machine, where a model bank has its pages."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return parts.scheme == "https" or (parts.scheme == "http" and (host in LOCAL_HOSTS or host.endswith(".localhost")))
+def _at(discovery: Discovery, query: Mapping[str, str]) -> str:
+    joint = "&" if urlsplit(discovery.authorization_endpoint).query else "?"
+    return f"{discovery.authorization_endpoint}{joint}{urlencode(query)}"
 
 
 def _requested_intent(attempt: Attempt) -> dict[str, Any]:
@@ -323,6 +293,15 @@ def _check_bound(attempt: Attempt, fields: Mapping[str, str]) -> None:
         raise Untrusted("the code cannot be one")
 
 
+def _read_pushed(answer: Answer) -> Pushed | None:
+    if answer.status not in {OK, CREATED}:  # 201 by the standard
+        return None
+    try:
+        return msgspec.json.decode(answer.body, type=Pushed)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
 def _read_token(answer: Answer) -> Token | None:
     if answer.status != OK:
         return None
@@ -341,7 +320,8 @@ class _OAuthError(msgspec.Struct):
     error: str
 
 
-def _exchange_failed(request: Request, answer: Answer) -> Exception:
+def _refusal(request: Request, answer: Answer, sentence: str) -> BankRefused | BankUnavailable | BankSilent:
+    """Choose the word for an answer to `_client_request` that is not success: only a readable OAuth error is a refusal."""
     if answer.status == TOO_MANY:
         return fault_for(request, "http_429", sent=False, retry_after_seconds=answer.retry_after_seconds)
     if answer.status in {BAD_REQUEST, UNAUTHORISED}:
@@ -350,5 +330,5 @@ def _exchange_failed(request: Request, answer: Answer) -> Exception:
         except (msgspec.DecodeError, RecursionError):
             error = ""
         if error:
-            return BankRefused(error[:40], "The bank did not accept the customer's agreement")
+            return BankRefused(error[:40], sentence)
     return fault_for(request, f"http_{answer.status}")

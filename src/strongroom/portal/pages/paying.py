@@ -21,7 +21,7 @@ from strongroom.funds.errors import (
 )
 from strongroom.funds.model import Failure, Payment
 from strongroom.funds.payments import Agreement
-from strongroom.funds.states import LIVE_BEFORE_EXCHANGE, RequestState
+from strongroom.funds.states import LIVE_BEFORE_EXCHANGE, PaymentState, RequestState
 from strongroom.kit.clock import own_now
 from strongroom.kit.errors import NotFound
 from strongroom.kit.money import print_pounds
@@ -125,7 +125,7 @@ async def agree(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]
         return visit.go(paths.pay(request_id))
     if begun.failure not in {None, Failure.BANK_UNAVAILABLE}:  # the bank said no: that page tells why
         return visit.go(paths.payment(begun.payment_id))
-    if begun.url is None:
+    if begun.failure is not None:
         return visit.go(f"{paths.pay_check(request_id, bank_id)}&unreachable=true")
     visit.remember_pass("payment", asked.firm.id, begun.payment_id)
     await visit.pause(_AT_BANK_SECONDS)
@@ -133,17 +133,32 @@ async def agree(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]
 
 
 @get("/customer/payments/{payment_id:str}/go", opt=_SESSION)
-async def go_to_bank(request: AnyRequest, payment_id: FromPath[str]) -> Response[Any]:
+async def go_to_bank(request: AnyRequest, payment_id: FromPath[str], unreachable: FromQuery[bool] = False) -> Response[Any]:
     """Say where the customer is being sent; the link, and after a while the page itself, goes on."""
     visit = Visit(request)
     asked, payment = await visit.house.desk.payment(await visit.records(), payment_id)
-    url = await visit.house.payments.bank_url(asked.firm.id, asked.customer_id, payment_id)
-    if url is None:
+    if payment.state is not PaymentState.AWAITING:
         return visit.go(paths.payment(payment_id))
+    url = await visit.house.payments.bank_url(asked.firm.id, asked.customer_id, payment_id)
     await visit.pause(_AT_BANK_SECONDS)
     bank = shaping.bank_look(visit.house.registry, payment.bank_id)
-    view = GoToBankToPay(payment_id, shaping.slip(asked, payment.amount_minor), bank.name, url, bank)
+    view = GoToBankToPay(
+        payment_id, shaping.slip(asked, payment.amount_minor), bank.name, url or paths.payment(payment_id, "bank"), bank,
+        held_up=unreachable,
+    )  # fmt: skip
     return await visit.page(view, firm=asked.firm)
+
+
+@get("/customer/payments/{payment_id:str}/bank", status_code=303, opt=_SESSION)
+async def leave(request: AnyRequest, payment_id: FromPath[str]) -> Response[Any]:
+    """Send the customer to a bank that gives its address only now; where it gives none, say so and offer a way on."""
+    visit = Visit(request)
+    asked, _ = await visit.house.desk.payment(await visit.records(), payment_id)
+    leaving = await visit.house.payments.leave(asked.firm.id, asked.customer_id, payment_id)
+    if leaving.failure is not None:
+        return visit.go(f"{paths.payment(payment_id, 'go')}?unreachable=true")
+    await visit.pause(_AT_BANK_SECONDS)
+    return visit.go(leaving.url or paths.payment(payment_id))
 
 
 @get("/customer/payments/{payment_id:str}", opt=_PASS)
@@ -282,7 +297,7 @@ async def freeze(request: AnyRequest, request_id: FromPath[str]) -> Response[Any
 def routes() -> list[HTTPRouteHandler]:
     """Return the handlers of this file."""
     return [
-        actions, choose_bank, check, agree, go_to_bank, show_payment, payment_status, choose_another, receipt,
+        actions, choose_bank, check, agree, go_to_bank, leave, show_payment, payment_status, choose_another, receipt,
         ask_unrecognised, freeze,
     ]  # fmt: skip
 

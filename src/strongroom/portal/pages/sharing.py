@@ -119,7 +119,7 @@ async def agree(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]
         return visit.go(paths.share(request_id))
     if begun.failure not in {None, Failure.BANK_UNAVAILABLE}:  # the bank said no: that page tells why
         return visit.go(paths.sharing(begun.share_id))
-    if begun.url is None:
+    if begun.failure is not None:
         return visit.go(f"{paths.share_check(request_id, bank_id)}&unreachable=true")
     visit.remember_pass("share", asked.firm.id, begun.share_id)
     await visit.pause(_AT_BANK_SECONDS)
@@ -127,16 +127,29 @@ async def agree(request: AnyRequest, request_id: FromPath[str]) -> Response[Any]
 
 
 @get("/customer/shares/{share_id:str}/go", opt=_SESSION)
-async def go_to_bank(request: AnyRequest, share_id: FromPath[str]) -> Response[Any]:
+async def go_to_bank(request: AnyRequest, share_id: FromPath[str], unreachable: FromQuery[bool] = False) -> Response[Any]:
     """Say where the customer is being sent."""
     visit = Visit(request)
     asked, share = await visit.house.desk.share(await visit.records(), share_id)
-    url = await visit.house.sharing.bank_url(asked.firm.id, asked.customer_id, share_id)
-    if url is None:
+    if share.state is not ShareState.AWAITING:
         return visit.go(paths.sharing(share_id))
+    url = await visit.house.sharing.bank_url(asked.firm.id, asked.customer_id, share_id)
     await visit.pause(_AT_BANK_SECONDS)
     bank = shaping.bank_look(visit.house.registry, share.bank_id)
-    return await visit.page(GoToBankToShare(share_id, bank.name, url, bank), firm=asked.firm)
+    view = GoToBankToShare(share_id, bank.name, url or paths.sharing(share_id, "bank"), bank, held_up=unreachable)
+    return await visit.page(view, firm=asked.firm)
+
+
+@get("/customer/shares/{share_id:str}/bank", status_code=303, opt=_SESSION)
+async def leave(request: AnyRequest, share_id: FromPath[str]) -> Response[Any]:
+    """Send the customer to a bank that gives its address only now; where it gives none, say so and offer a way on."""
+    visit = Visit(request)
+    asked, _ = await visit.house.desk.share(await visit.records(), share_id)
+    leaving = await visit.house.sharing.leave(asked.firm.id, asked.customer_id, share_id)
+    if leaving.failure is not None:
+        return visit.go(f"{paths.sharing(share_id, 'go')}?unreachable=true")
+    await visit.pause(_AT_BANK_SECONDS)
+    return visit.go(leaving.url or paths.sharing(share_id))
 
 
 @get("/customer/shares/{share_id:str}", opt=_PASS)
@@ -274,8 +287,8 @@ async def revoke(request: AnyRequest, consent_id: FromPath[str]) -> Response[Any
 def routes() -> list[HTTPRouteHandler]:
     """Return the handlers of this file."""
     return [
-        why, choose_bank, check, agree, go_to_bank, show_share, share_status, choose_another, choose_account, ask_code, take_code,
-        send_again, consents, ask_revoke, revoke,
+        why, choose_bank, check, agree, go_to_bank, leave, show_share, share_status, choose_another, choose_account, ask_code,
+        take_code, send_again, consents, ask_revoke, revoke,
     ]  # fmt: skip
 
 

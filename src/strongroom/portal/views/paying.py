@@ -185,14 +185,15 @@ class CheckPay:
 
 @dataclass(frozen=True, slots=True)
 class GoToBankToPay:
-    """Going to the bank: a link, and by itself after a few seconds."""
+    """Going to the bank: a link, and by itself after a few seconds unless the bank has just not taken the customer on."""
 
     template: ClassVar[str] = "go_pay.html"
     payment_id: str
     slip: Slip
     bank_name: str
-    bank_url: str
+    bank_url: str  # or ours, which asks the bank for one
     look: BankLook | None = None
+    held_up: bool = False
 
 
 class PayStage(StrEnum):

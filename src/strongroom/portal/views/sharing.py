@@ -47,13 +47,14 @@ class ShareCheck:
 
 @dataclass(frozen=True, slots=True)
 class GoToBankToShare:
-    """Going to the bank: a link, and by itself after a few seconds."""
+    """Going to the bank: a link, and by itself after a few seconds unless the bank has just not taken the customer on."""
 
     template: ClassVar[str] = "go_share.html"
     share_id: str
     bank_name: str
-    bank_url: str
+    bank_url: str  # or ours, which asks the bank for one
     look: BankLook | None = None
+    held_up: bool = False
 
 
 class ShareStage(StrEnum):
