@@ -111,16 +111,16 @@ def _envelope(root: Element) -> Envelope:
         raise sender_fault("The document is not a SOAP envelope")
     version = Version(root.namespace)
     header, body = _parts(root)
-    if len(body.elements) > 1:
+    inside = body.elements
+    if len(inside) > 1:
         raise sender_fault("The Body may hold one element")
-    operation = body.elements[0] if body.elements else None
-    return Envelope(version, root, header, body, operation, read_addressing(header))
+    return Envelope(version, root, header, body, inside[0] if inside else None, read_addressing(header))
 
 
 def _parts(root: Element) -> tuple[Element | None, Element]:
     """Return Header and Body: exactly one Body, and the Header, if any, before it. Raise SoapFault."""
-    order = [element.local for element in root.elements if element.namespace == root.namespace]
-    if order not in (["Body"], ["Header", "Body"]) or len(order) != len(root.elements):
+    parts = root.elements
+    order = [element.local for element in parts if element.namespace == root.namespace]
+    if order not in (["Body"], ["Header", "Body"]) or len(order) != len(parts):
         raise sender_fault("An envelope holds a Header, or none, and one Body")
-    body = root.elements[-1]
-    return (root.elements[0] if len(order) > 1 else None), body
+    return (parts[0] if len(parts) > 1 else None), parts[-1]

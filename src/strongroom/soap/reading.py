@@ -62,10 +62,14 @@ class Element:
     @property
     def text(self) -> str:
         """Return the text. Raise XmlRefused when an element or a comment divides it: readers would not agree on what it says."""
-        texts = [child for child in self.children if isinstance(child, str)]
-        if self.has_comment or len(texts) < len(self.children):
-            raise XmlRefused(f"{self.local} must hold a plain text")
-        return "".join(texts)
+        if self.has_comment:
+            raise _divided(self.local)
+        text = ""
+        for child in self.children:
+            if isinstance(child, Element):
+                raise _divided(self.local)
+            text += child
+        return text
 
     @property
     def is_nil(self) -> bool:
@@ -183,6 +187,10 @@ def _split(name: str) -> Sequence[str]:
 def _check_declaration(version: str, encoding: str | None, _: int) -> None:
     if version != "1.0" or (encoding or "utf-8").lower() not in ("utf-8", "us-ascii"):
         raise XmlRefused("Only XML 1.0 in UTF-8 is read")
+
+
+def _divided(local: str) -> XmlRefused:
+    return XmlRefused(f"{local} must hold a plain text")
 
 
 def _refuse_size() -> NoReturn:
