@@ -1,1 +1,1 @@
-"""The pages that a customer of the pretend bank sees: sign in, choose an account, agree, or say no."""
+"""What a customer of the pretend bank sees (sign in, choose an account, agree, or say no), and the decision that is made there."""

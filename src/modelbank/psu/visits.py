@@ -16,7 +16,7 @@ import msgspec
 
 from modelbank.banks import Bank
 from modelbank.config import Config
-from modelbank.database import Pool, Tx
+from modelbank.database import Pool
 from modelbank.jose.keys import half_hash
 from modelbank.ledger import store as ledger
 from modelbank.ledger.customers import PASSWORD
@@ -25,16 +25,14 @@ from modelbank.levers import store as levers
 from modelbank.oauth import returns
 from modelbank.oauth import store as oauth_store
 from modelbank.oauth.backchannel import store as backchannel_store
-from modelbank.oauth.backchannel.store import Wanted
 from modelbank.oauth.errors import RequestRefused
 from modelbank.oauth.pushed import PushEndpoint
-from modelbank.oauth.requests import RESOURCE_SCOPES, AuthorisationRequest, read_request, returning_request
+from modelbank.oauth.requests import AuthorisationRequest, read_request, returning_request
 from modelbank.oauth.returns import Posted, Return
-from modelbank.oauth.store import Authorisation
 from modelbank.openbanking import store
-from modelbank.openbanking.answers import REASONS
 from modelbank.openbanking.schemas import Initiation
 from modelbank.openbanking.store import Consent
+from modelbank.psu.decisions import NOT_IDENTIFIED, Decision, Decisions
 from modelbank.psu.rendering import leave, page, see_other
 from modelbank.psu.words import TESTERS, clusters
 from modelbank.quirks import SKEW_SECONDS, Quirk
@@ -75,31 +73,34 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A visit with the consent that it is about."""
+    """A visit with the decision that it is for."""
 
     place: Place
-    authorisation: Authorisation
-    consent: Consent
-    wanted: Wanted | None = None  # on a phone
+    decision: Decision
 
     @property
-    def is_payment(self) -> bool:
-        """True when money is asked for."""
-        return self.consent.kind == "payments"
+    def id(self) -> str:
+        """Return the last part of the addresses of its pages."""
+        return self.decision.authorisation.id
 
     @property
-    def takes_one(self) -> bool:
-        """True when exactly one account must be chosen; to share, one or several."""
-        return self.consent.kind != "accounts"
+    def has_ended(self) -> bool:
+        """True once there is an answer."""
+        return self.decision.authorisation.outcome is not None
 
     @property
     def next_step(self) -> str:
         """Return the step that the customer has to take now."""
-        if self.authorisation.outcome is not None:
+        authorisation = self.decision.authorisation
+        if self.has_ended:
             return "return"
-        if self.authorisation.username is None:
+        if authorisation.username is None:
             return "sign-in"
-        return "confirm" if self.authorisation.account_ids else "accounts"
+        return "confirm" if authorisation.account_ids else "accounts"
+
+    def path(self, step: str) -> str:
+        """Return the address of a step."""
+        return self.place.path(step, self.id)
 
 
 class Visits:
@@ -109,6 +110,7 @@ class Visits:
         self._config = config
         self._pool = pool
         self._pushes = PushEndpoint(pool)
+        self._decisions = Decisions(pool)
 
     async def begin(self, place: Place) -> Response:
         """Read the client's request and begin a visit (`/authorize`)."""
@@ -142,7 +144,7 @@ class Visits:
         visit = await self._visit(place)
         if isinstance(visit, Response):
             return visit
-        if visit.authorisation.outcome is not None:
+        if visit.has_ended:
             return self._finished(visit)
         if place.request.method == "GET":
             return self._sign_in_page(visit, place.request.query().get("as", ""), error=None)
@@ -155,16 +157,16 @@ class Visits:
             return visit
         if visit.next_step not in {"accounts", "confirm"}:
             return self._at_next_step(visit)
-        owned = await ledger.list_customer_accounts(self._pool, place.bank.id, visit.authorisation.username or "")
-        offered = _offered(visit, owned)
+        decision = visit.decision
+        offered = decision.offered(await self._decisions.list_owned(decision))
         if place.request.method == "GET":
             return self._accounts_page(visit, offered, error=None)
         chosen = place.request.form_list("account")
-        usable = {account.id for account in offered if _is_enough(visit, account)}
-        if not chosen or not set(chosen) <= usable or (visit.takes_one and len(chosen) != 1):
+        usable = {account.id for account in offered if decision.is_enough(account)}
+        if not chosen or not set(chosen) <= usable or (decision.takes_one and len(chosen) != 1):
             return self._accounts_page(visit, offered, error="Choose an account to go on.")
-        await oauth_store.note_accounts(self._pool, visit.authorisation.id, chosen)
-        return see_other(place.path("confirm", visit.authorisation.id))
+        await self._decisions.choose(decision, chosen)
+        return see_other(visit.path("confirm"))
 
     async def confirm(self, place: Place) -> Response:
         """Show everything once more and take the customer's word."""
@@ -173,39 +175,39 @@ class Visits:
             return visit
         if visit.next_step != "confirm":
             return self._at_next_step(visit)
-        chosen = await ledger.list_accounts(self._pool, place.bank.id, visit.authorisation.account_ids)
-        if visit.is_payment and not _is_enough(visit, chosen[0]):
-            return see_other(place.path("accounts", visit.authorisation.id))
+        decision = visit.decision
+        chosen = await ledger.list_accounts(self._pool, place.bank.id, decision.authorisation.account_ids)
+        if decision.is_payment and not decision.is_enough(chosen[0]):
+            return see_other(visit.path("accounts"))
         if place.request.method == "GET":
             return self._page("confirm.html", visit, accounts=chosen)
-        await self._grant(visit, chosen)
-        return see_other(place.path("return", visit.authorisation.id))
+        await self._decisions.grant(decision, chosen)
+        return see_other(visit.path("return"))
 
     async def cancel(self, place: Place) -> Response:
-        """Take no for an answer. Without enough money in any account, that is the reason given."""
+        """Take no for an answer."""
         visit = await self._visit(place)
         if isinstance(visit, Response):
             return visit
-        await self._refuse(visit, await self._reason(visit))
-        return see_other(place.path("return", visit.authorisation.id))
+        await self._decisions.cancel(visit.decision)
+        return see_other(visit.path("return"))
 
     async def go_back(self, place: Place) -> Response:
         """Send the customer back to the client with the outcome; safe to reload."""
         visit = await self._visit(place)
         if isinstance(visit, Response):
             return visit
-        if visit.authorisation.outcome is None:
+        if not visit.has_ended:
             return self._at_next_step(visit)
-        if visit.authorisation.is_decoupled:
-            return self._page("done.html", visit, granted=visit.authorisation.outcome == "granted")
+        if visit.decision.authorisation.is_decoupled:
+            return self._done(visit)
         quirks = await self._quirks(visit)
         if Quirk.SWALLOWED in quirks:
             return self._page("stopped.html", visit, title="You can close this page", text=_SWALLOWED, way_on=None)
-        way = await self._way_back(place.bank, visit.authorisation, quirks)
+        way = await self._way_back(visit, quirks)
         if Quirk.TWICE in quirks:
             await _send_ahead(way)
-        granted = visit.authorisation.outcome == "granted"
-        return leave(way, bank=place.bank, prefix=place.prefix, granted=granted, **self._about(visit))
+        return self._leave(visit, way)
 
     # -- beginning ------------------------------------------------------------------------------------------------
 
@@ -239,28 +241,15 @@ class Visits:
 
     async def _agree_unasked(self, place: Place, visit_id: str, browser: str) -> Response:
         """Agree for the configured customer, as conformance tests need it."""
-        username = self._config.headless_customer
-        await oauth_store.note_login(self._pool, visit_id, username)
+        await oauth_store.note_login(self._pool, visit_id, self._config.headless_customer)
         visit = await self._load(place, visit_id, browser)
         assert visit is not None  # noqa: S101  # it was made a moment ago
-        owned = await ledger.list_customer_accounts(self._pool, place.bank.id, username)
-        await self._agree_or_refuse(visit, owned)
+        await self._decisions.make_unasked(visit.decision)
         done = await self._load(place, visit_id, browser)
         assert done is not None  # noqa: S101  # as above
-        granted = done.authorisation.outcome == "granted"
-        if done.authorisation.is_decoupled:
-            return self._page("done.html", done, granted=granted)
-        way = await self._way_back(place.bank, done.authorisation, await self._quirks(done))
-        return leave(way, bank=place.bank, prefix=place.prefix, granted=granted, **self._about(done))
-
-    async def _agree_or_refuse(self, visit: Visit, owned: list[Account]) -> None:
-        usable = _offered(visit, owned) if visit.consent.kind == "fundsconfirmations" else owned
-        if not usable:
-            await self._refuse(visit, "U037")
-            return
-        enough = [account for account in usable if _is_enough(visit, account)] or usable
-        chosen = enough[:1] if visit.takes_one else owned
-        await self._grant(visit, chosen)
+        if done.decision.authorisation.is_decoupled:
+            return self._done(done)
+        return self._leave(done, await self._way_back(done, await self._quirks(done)))
 
     # -- finding the visit ----------------------------------------------------------------------------------------
 
@@ -273,24 +262,14 @@ class Visits:
             given = place.request.form_without("account").get("csrf", "")
             if not hmac.compare_digest(given.encode(), place.csrf.encode()):
                 return self._stopped(place, 403, "This form is out of date", _LOST)
-        if visit.authorisation.expired and visit.authorisation.outcome is None:
-            await oauth_store.finish_authorisation(
-                self._pool, visit.authorisation.id, "refused", "access_denied", f"U036: {REASONS['U036']}"
-            )
-            await store.note_reason(self._pool, visit.consent.id, "U036", REASONS["U036"])
-            way_on = place.path("return", visit.authorisation.id)
-            return self._page("stopped.html", visit, title="You ran out of time", text=_TOO_LATE, way_on=way_on)
+        if visit.decision.authorisation.expired and not visit.has_ended:
+            await self._decisions.run_out(visit.decision)
+            return self._page("stopped.html", visit, title="You ran out of time", text=_TOO_LATE, way_on=visit.path("return"))
         return visit
 
     async def _load(self, place: Place, visit_id: str, browser: str) -> Visit | None:
-        authorisation = await oauth_store.find_authorisation(self._pool, place.bank.id, visit_id, browser)
-        if authorisation is None:
-            return None
-        [kind] = set(RESOURCE_SCOPES) & set(authorisation.scope.split())
-        consent = await store.find_consent(self._pool, place.bank.id, kind, authorisation.consent_id)
-        asked_by = authorisation.asked_by
-        wanted = None if asked_by is None else await backchannel_store.get_wanted(self._pool, asked_by)
-        return None if consent is None else Visit(place, authorisation, consent, wanted)
+        decision = await self._decisions.find(place.bank, visit_id, browser)
+        return None if decision is None else Visit(place, decision)
 
     # -- signing in -----------------------------------------------------------------------------------------------
 
@@ -299,24 +278,17 @@ class Visits:
         username = form.get("username", "").strip().lower()
         customer = await ledger.find_customer(self._pool, visit.place.bank.id, username)
         if customer is not None and hmac.compare_digest(form.get("password", "").encode(), PASSWORD.encode()):
-            if visit.wanted is not None and visit.wanted.username not in {None, username}:
-                return self._sign_in_page(visit, username, error="This request is for another customer. Sign in as that one.")
-            if visit.consent.may_be_renewed and visit.consent.username != username:
-                return self._sign_in_page(visit, username, error="This was agreed to by another customer. Sign in as that one.")
-            await oauth_store.note_login(self._pool, visit.authorisation.id, username)
+            if objection := visit.decision.objection_to(username):
+                return self._sign_in_page(visit, username, error=objection)
+            await self._decisions.identify(visit.decision, username)
             if Quirk.SHORT_SESSION in await self._quirks(visit, username):
-                seconds = self._config.limits.short_session_seconds
-                await oauth_store.shorten_session(self._pool, visit.authorisation.id, seconds)
-            if not visit.consent.may_be_renewed:
-                return see_other(visit.place.path("accounts", visit.authorisation.id))
-            await oauth_store.note_accounts(self._pool, visit.authorisation.id, visit.consent.account_ids)
-            return see_other(visit.place.path("confirm", visit.authorisation.id))
-        if await oauth_store.note_wrong_login(self._pool, visit.authorisation.id, MOST_WRONG_LOGINS):
+                await oauth_store.shorten_session(self._pool, visit.id, self._config.limits.short_session_seconds)
+            return see_other(visit.path("confirm" if visit.decision.is_renewal else "accounts"))
+        if await oauth_store.note_wrong_login(self._pool, visit.id, MOST_WRONG_LOGINS):
             error = "That user name and password do not go together. Check them and try again."
             return self._sign_in_page(visit, username, error=error)
-        await self._refuse(visit, "U037")
-        way_on = visit.place.path("return", visit.authorisation.id)
-        return self._page("stopped.html", visit, title="Too many tries", text=_LOCKED, way_on=way_on)
+        await self._decisions.refuse(visit.decision, NOT_IDENTIFIED)
+        return self._page("stopped.html", visit, title="Too many tries", text=_LOCKED, way_on=visit.path("return"))
 
     def _sign_in_page(self, visit: Visit, username: str, *, error: str | None) -> Response:
         filled = PASSWORD if username in TESTERS and error is None else ""
@@ -330,72 +302,40 @@ class Visits:
             testers=TESTERS.values(),
         )
 
-    # -- deciding -------------------------------------------------------------------------------------------------
-
-    async def _grant(self, visit: Visit, chosen: list[Account]) -> None:
-        """Grant, once, and end what was granted before. What stopped waiting meanwhile ends the visit as refused."""
-        authorisation = visit.authorisation
-        async with self._pool.acquire() as connection, connection.transaction():
-            if not await oauth_store.finish_authorisation(connection, authorisation.id, "granted", None, None):
-                return
-            if not await self._answer_client(connection, authorisation, "granted"):
-                await oauth_store.withdraw_grant(connection, authorisation.id, "The client no longer awaits an answer.")
-                return
-            chosen_ids = [account.id for account in chosen]
-            if not await store.authorise_consent(connection, visit.consent.id, authorisation.username or "", chosen_ids):
-                await oauth_store.withdraw_grant(connection, authorisation.id, "U009: The consent no longer awaits the customer.")
-                if authorisation.asked_by is not None:
-                    await backchannel_store.withdraw_answer(connection, authorisation.asked_by)
-                return
-            await oauth_store.revoke_tokens_of_consent(connection, visit.consent.id)
-
-    async def _answer_client(self, tx: Tx, authorisation: Authorisation, outcome: str) -> bool:
-        """Record the answer for a client that asked from behind; False when it was answered before or came too late."""
-        if authorisation.asked_by is None:
-            return True
-        return await backchannel_store.finish_request(tx, authorisation.asked_by, authorisation.id, outcome)
-
-    async def _refuse(self, visit: Visit, code: str) -> None:
-        async with self._pool.acquire() as connection, connection.transaction():
-            text = f"{code}: {REASONS[code]}"
-            if not await oauth_store.finish_authorisation(connection, visit.authorisation.id, "refused", "access_denied", text):
-                return
-            if await self._answer_client(connection, visit.authorisation, "refused"):
-                await store.reject_consent(connection, visit.consent.id, code, REASONS[code])
-
-    async def _reason(self, visit: Visit) -> str:
-        if visit.authorisation.username is None:
-            return "CUST"
-        owned = await ledger.list_customer_accounts(self._pool, visit.place.bank.id, visit.authorisation.username)
-        if any(_is_enough(visit, account) for account in _offered(visit, owned)):
-            return "CUST"
-        return "AM04" if visit.is_payment else "U037"
+    # -- going back -----------------------------------------------------------------------------------------------
 
     async def _quirks(self, visit: Visit, username: str | None = None) -> frozenset[Quirk]:
         """Find what strikes here: `username` has just signed in, else whoever had before."""
-        who = username or visit.authorisation.username
-        return await levers.find_quirks(self._pool, visit.place.bank, visit.consent.amount_minor, who)
+        who = username or visit.decision.authorisation.username
+        return await levers.find_quirks(self._pool, visit.place.bank, visit.decision.consent.amount_minor, who)
 
-    async def _way_back(self, bank: Bank, authorisation: Authorisation, quirks: frozenset[Quirk]) -> Return:
-        if authorisation.outcome != "granted":
+    async def _way_back(self, visit: Visit, quirks: frozenset[Quirk]) -> Return:
+        bank, authorisation = visit.place.bank, visit.decision.authorisation
+        if not visit.decision.is_granted:
             return returns.refused(bank, authorisation, says_why=Quirk.NO_ERROR not in quirks)
         code = secrets.token_urlsafe(32)
         await oauth_store.add_code(self._pool, authorisation.id, code, self._config.limits.code_seconds)
         return returns.granted(bank, authorisation, code, SKEW_SECONDS if Quirk.CLOCK_SKEW in quirks else 0)
 
+    def _leave(self, visit: Visit, way: Return) -> Response:
+        place = visit.place
+        return leave(way, bank=place.bank, prefix=place.prefix, granted=visit.decision.is_granted, **self._about(visit))
+
+    def _done(self, visit: Visit) -> Response:
+        """End a visit on a phone, from where nobody is sent back."""
+        return self._page("done.html", visit, granted=visit.decision.is_granted)
+
     # -- pages ----------------------------------------------------------------------------------------------------
 
     def _at_next_step(self, visit: Visit) -> Response:
-        if visit.authorisation.outcome is not None:
-            return self._finished(visit)
-        return see_other(visit.place.path(visit.next_step, visit.authorisation.id))
+        return self._finished(visit) if visit.has_ended else see_other(visit.path(visit.next_step))
 
     def _finished(self, visit: Visit) -> Response:
-        way_on = visit.place.path("return", visit.authorisation.id)
+        way_on = visit.path("return")
         return self._page("stopped.html", visit, title="You have already answered", text=_ANSWERED, way_on=way_on)
 
     def _accounts_page(self, visit: Visit, offered: list[Account], *, error: str | None) -> Response:
-        enough = {account.id: _is_enough(visit, account) for account in offered}
+        enough = {account.id: visit.decision.is_enough(account) for account in offered}
         return self._page("accounts.html", visit, accounts=offered, enough=enough, error=error)
 
     def _stopped(self, place: Place, status: int, title: str, text: str) -> Response:
@@ -403,27 +343,28 @@ class Visits:
 
     def _page(self, template: str, visit: Visit, **content: Any) -> Response:
         """Render a step. Its form may lead on to the client: browsers hold a form to that through every redirect."""
+        authorisation = visit.decision.authorisation
         return page(
             template,
             bank=visit.place.bank,
             prefix=visit.place.prefix,
-            form_targets=() if visit.authorisation.is_decoupled else (returns.origin(visit.authorisation.redirect_uri),),
-            visit_id=visit.authorisation.id,
+            form_targets=() if authorisation.is_decoupled else (returns.origin(authorisation.redirect_uri),),
+            visit_id=visit.id,
             csrf=visit.place.csrf,
             **(self._about(visit) | content),
         )
 
     def _about(self, visit: Visit) -> dict[str, Any]:
-        client = visit.place.bank.clients[visit.authorisation.client_id].config.name
-        about: dict[str, Any] = {"client": client, "kind": visit.consent.kind, "username": visit.authorisation.username}
-        about |= {"decoupled": visit.authorisation.is_decoupled, "binding_message": visit.wanted and visit.wanted.binding_message}
-        match visit.consent.kind:
+        authorisation, consent, wanted = visit.decision.authorisation, visit.decision.consent, visit.decision.wanted
+        client = visit.place.bank.clients[authorisation.client_id].config.name
+        about: dict[str, Any] = {"client": client, "kind": consent.kind, "username": authorisation.username}
+        about |= {"decoupled": authorisation.is_decoupled, "binding_message": wanted and wanted.binding_message}
+        match consent.kind:
             case "payments":
-                return about | {"amount_minor": visit.consent.amount_minor, **_payee(visit.consent)}
+                return about | {"amount_minor": consent.amount_minor, **_payee(consent)}
             case "accounts":
-                return about | {"clusters": clusters(visit.consent.permissions), "until": visit.consent.expires_at}
-        named = visit.consent.content["Data"]["DebtorAccount"]["Identification"]
-        return about | {"named": named, "until": visit.consent.expires_at}
+                return about | {"clusters": clusters(consent.permissions), "until": consent.expires_at}
+        return about | {"named": consent.content["Data"]["DebtorAccount"]["Identification"], "until": consent.expires_at}
 
 
 def _at_sign_in(place: Place, visit_id: str, browser: str) -> Response:
@@ -440,17 +381,6 @@ def _payee(consent: Consent) -> dict[str, Any]:
         "payee_scheme": initiation.creditor_account.scheme_name,
         "reference": (remittance.reference if remittance else None) or initiation.end_to_end_identification,
     }
-
-
-def _offered(visit: Visit, owned: list[Account]) -> list[Account]:
-    """Return the accounts to choose from: the client's choice alone, when it named one."""
-    data = visit.consent.content["Data"]
-    named = data.get("Initiation", data).get("DebtorAccount", {}).get("Identification")
-    return [account for account in owned if named in {None, account.identification}]
-
-
-def _is_enough(visit: Visit, account: Account) -> bool:
-    return account.available_minor >= (visit.consent.amount_minor or 0)
 
 
 async def _send_ahead(way: Return) -> None:
