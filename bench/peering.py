@@ -25,7 +25,7 @@ from bench.rows import issuing_tokens
 from bench.system import BenchFirm, System
 from strongroom.access.model import Record, SessionKind
 from strongroom.dev_parts import Part, free_port
-from strongroom.settings import load_settings
+from strongroom.settings_reading import load_settings
 from strongroom.webhooks.model import EventType
 from strongroom.wiring import House, build
 

@@ -21,7 +21,7 @@ from strongroom.embedded import EmbeddedPostgres
 from strongroom.kit.crypto import Secret
 from strongroom.kit.migrate import migrate
 from strongroom.kit.rootkeys import FileKeeper
-from strongroom.settings import load_settings
+from strongroom.settings_reading import load_settings
 from strongroom.wiring import House, build
 
 DATABASE = "bench"

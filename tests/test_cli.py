@@ -24,7 +24,8 @@ from strongroom.kit.db import Database
 from strongroom.kit.rootkeys import FileKeeper
 from strongroom.sca.cardholding.model import Enrolment
 from strongroom.sca.devices.model import NewToken
-from strongroom.settings import SettingsError, load_settings
+from strongroom.settings import SettingsError
+from strongroom.settings_reading import load_settings
 from strongroom.wiring import build
 from tests.safetoken.authorities import Authority
 

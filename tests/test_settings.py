@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from strongroom.kit.rootkeys import FileKeeper, parse_root_keys
-from strongroom.settings import Environment, SettingsError, are_sample_keys, explain, load_settings
+from strongroom.settings import Environment, SettingsError
+from strongroom.settings_faults import are_sample_keys
+from strongroom.settings_reading import explain, load_settings
 
 DEVELOPMENT = {
     "STRONGROOM_ENVIRONMENT": "development",

@@ -30,7 +30,7 @@ from strongroom.embedded import EmbeddedPostgres
 from strongroom.kit.migrate import MigrationError, migrate
 from strongroom.kit.rootkeys import FileKeeper
 from strongroom.safetoken.samples import sample_request
-from strongroom.settings import load_settings
+from strongroom.settings_reading import load_settings
 
 _WATCH_SECONDS = 0.5
 

@@ -1,39 +1,26 @@
-"""Settings: one frozen, described object, read once at start from the environment and an optional file, and refused when unsafe.
+"""All settings that there are: one frozen object in which every field is described. No secret has a default.
 
-Every field is `STRONGROOM_<NAME>` in the environment, or `<name>` in the TOML or JSON file that `STRONGROOM_SETTINGS_FILE` names.
-The environment wins. No secret has a default. Whatever is missing, unknown or unsafe is told in one go.
+`settings_reading` reads it once at start; `settings_faults` says what is refused.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import tomllib
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import msgspec
 from msgspec import Meta
 
 from strongroom.kit.crypto import Secret
 from strongroom.kit.listener import CertificateFiles
-from strongroom.kit.rootkeys import FileKeeper, HeldKeys, RootKeyKeeper, RootKeysError, TextKeeper
+from strongroom.kit.rootkeys import FileKeeper, RootKeyKeeper, RootKeysError, TextKeeper
 
 if TYPE_CHECKING:
     from strongroom.kit.rootkeys_module import ModuleKeeper
 
 PREFIX = "STRONGROOM_"
-FILE_VARIABLE = "STRONGROOM_SETTINGS_FILE"
-_FOR_TESTS = "STRONGROOM_TEST_"  # the test suite's own variables, which are no settings
-_COUNTRY = re.compile(r"[A-Z]{2}")
-_HOST = re.compile(r"[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
-_LEAST_COOLING_OFF_SECONDS = 3600
-_FEW_DISTINCT_BYTES = 16  # 32 random bytes have about 30 distinct values
 
 
 class SettingsError(Exception):
@@ -87,7 +74,6 @@ class CountryWatch(StrEnum):
 
 
 MOST_SMS = 10_000_000  # a ceiling for every limit, so that none is switched off
-_NEEDED_FOR_SMS = {SmsGateway.CONFIGURED: "sms_gateways_file", SmsGateway.INBOX: "inbox_url"}
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
@@ -263,12 +249,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sms_to(self) -> frozenset[str]:
         """Return the countries that text messages may go to; empty: any."""
-        return _listed(self.sms_countries)
+        return listed(self.sms_countries)
 
     @property
     def sms_home(self) -> frozenset[str]:
         """Return the countries with the larger limits."""
-        return _listed(self.sms_home_countries)
+        return listed(self.sms_home_countries)
 
     @property
     def migration_url(self) -> str:
@@ -291,9 +277,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         assert self.keys_module and self.keys_module_token and self.keys_module_pin  # noqa: S101, PT018  # load_settings sees to it
         return module_keeper(self.keys_module, self.keys_module_token, self.keys_module_pin, self.keys_module_prefix)
 
+    @property
+    def provider_lacks(self) -> list[str]:
+        """Return the settings that are missing of the regulated provider's details (Payment Services Regulations 2017, reg. 43)."""
+        needed = [name for name in FIELDS if name.startswith("provider_") and name != "provider_agent_of"]
+        if self.provider_role is ProviderRole.AGENT:
+            needed.append("provider_agent_of")
+        return [name for name in needed if not getattr(self, name)]
+
     def provider(self) -> Provider | None:
         """Return the regulated provider; None (outside production) when its details are not complete."""
-        if provider_faults(self):
+        if self.provider_lacks:
             return None
         return Provider(
             self.provider_legal_name or "",
@@ -306,69 +300,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """One setting as `strongroom settings explain` shows it."""
-
-    name: str
-    variable: str
-    meaning: str
-    default: str
-    value: str
-    source: str
-
-
-_FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
-
-
-def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Return the settings. Raise SettingsError that lists everything missing, unknown, malformed or unsafe."""
-    values, _, faults = _gather(environ)
-    converted: dict[str, Any] = {}
-    for name, field in _FIELDS.items():
-        if name not in values:
-            if field.default is msgspec.NODEFAULT:
-                faults.append(f"{PREFIX}{name.upper()} is missing: {_meaning(name)}")
-            continue
-        try:
-            converted[name] = _convert(name, values[name])
-        except msgspec.ValidationError as error:
-            faults.append(f"{PREFIX}{name.upper()} cannot be used: {error}")
-    if faults:
-        raise SettingsError(faults)
-    settings = Settings(**converted)
-    settings = msgspec.structs.replace(settings, base_url=settings.base_url.rstrip("/"))
-    if faults := [*_contradictions(settings), *(_unsafe(settings) if settings.is_production else ())]:
-        raise SettingsError(faults)
-    return settings
-
-
-def explain(environ: Mapping[str, str]) -> list[Explained]:
-    """Return every setting with its meaning, default, value (secrets masked) and where the value came from."""
-    values, sources, _ = _gather(environ)
-    return [
-        Explained(
-            name,
-            f"{PREFIX}{name.upper()}",
-            _meaning(name),
-            _show_default(name),
-            _show(name, values[name]) if name in values else _show_default(name),
-            sources.get(name, "default" if field.default is not msgspec.NODEFAULT else "missing"),
-        )
-        for name, field in _FIELDS.items()
-    ]
-
-
-def provider_faults(settings: Settings) -> list[str]:
-    """Return what is missing of the regulated provider's details (Payment Services Regulations 2017, reg. 43 and 138)."""
-    needed = [name for name in _FIELDS if name.startswith("provider_") and name != "provider_agent_of"]
-    if settings.provider_role is ProviderRole.AGENT:
-        needed.append("provider_agent_of")
-    return [
-        f"{PREFIX}{name.upper()} is missing: without it initiating payments is an offence"
-        for name in needed
-        if not getattr(settings, name)
-    ]
+FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
 
 
 def module_keeper(module: Path, token: str, pin: Secret, prefix: str) -> ModuleKeeper:
@@ -380,196 +312,12 @@ def module_keeper(module: Path, token: str, pin: Secret, prefix: str) -> ModuleK
     return open_module(module, token, pin, prefix)
 
 
-def are_sample_keys(root: HeldKeys) -> bool:
-    """True when a root key was typed in or copied from an example instead of drawn at random; production refuses it."""
-    materials = [root.index, *(key.material for key in root.keys.values())]
-    return len(set(materials)) < len(materials) or any(_looks_typed(material) for material in materials)
-
-
-def _gather(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str], list[str]]:
-    """Return raw values, where each came from, and faults."""
-    values: dict[str, Any] = {}
-    sources: dict[str, str] = {}
-    faults: list[str] = []
-    if path := environ.get(FILE_VARIABLE):
-        for name, value in _read_file(Path(path), faults).items():
-            if name in _FIELDS:
-                values[name], sources[name] = value, path
-            else:
-                faults.append(f"{path}: there is no setting {name!r}")
-    for variable, text in environ.items():
-        if not variable.startswith(PREFIX) or variable == FILE_VARIABLE or variable.startswith(_FOR_TESTS):
-            continue
-        name = variable.removeprefix(PREFIX).lower()
-        if name not in _FIELDS:
-            faults.append(f"{variable}: there is no such setting")
-        elif text:
-            values[name], sources[name] = text, "environment"
-    return values, sources, faults
-
-
-def _read_file(path: Path, faults: list[str]) -> dict[str, Any]:
-    try:
-        text = path.read_text()
-        document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except OSError as error:
-        faults.append(f"{path} cannot be read: {error.strerror}")
-        return {}
-    except ValueError:
-        faults.append(f"{path} is neither TOML nor JSON")
-        return {}
-    if not isinstance(document, dict):
-        faults.append(f"{path} must hold names and values")
-        return {}
-    return document
-
-
-def _convert(name: str, value: Any) -> Any:
-    """Return a raw value as its field's type. Raise msgspec.ValidationError."""
-    for wrapper in (Secret, Path):
-        if _holds(name, wrapper):
-            return wrapper(str(value))
-    return msgspec.convert(value, _FIELDS[name].type, strict=False)
-
-
-def _holds(name: str, kind: type) -> bool:
-    """True when a field's type is `kind`, or `kind` or None."""
-    declared = get_args(_FIELDS[name].type)[0]
-    return kind in (declared, *get_args(declared))
-
-
-def _contradictions(settings: Settings) -> Iterator[str]:
-    """Yield what is wrong in any environment."""
-    url = urlsplit(settings.base_url)
-    if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query or url.fragment or url.username:
-        yield f"{PREFIX}BASE_URL must be a scheme and a host, such as https://pay.example.com"
-    if fault := _keys_contradiction(settings):
-        yield fault
-    if (settings.issuing_certificate is None) != (settings.issuing_key is None):
-        yield f"give both of {PREFIX}ISSUING_CERTIFICATE and {PREFIX}ISSUING_KEY, or neither"
-    if (settings.soap_certificate is None) != (settings.soap_key is None):
-        yield f"give both of {PREFIX}SOAP_CERTIFICATE and {PREFIX}SOAP_KEY, or neither"
-    tls = {"TLS_PORT": settings.tls_port, "TLS_CERTIFICATE": settings.tls_certificate}
-    tls |= {"TLS_KEY": settings.tls_key, "TLS_CLIENT_CA": settings.tls_client_ca}
-    if missing := [name for name, value in tls.items() if value is None] if any(tls.values()) else []:
-        yield f"{PREFIX}{missing[0]} is missing: the listener for mutual TLS needs all of {', '.join(tls)}"
-    if wrong := sorted(host for host in settings.issuer_hosts if not _HOST.fullmatch(host)):
-        yield f"{PREFIX}ISSUING_HOSTS: {wrong[0]} is neither a host nor host:port"
-    yield from _sms_contradictions(settings)
-    if settings.trusted_proxy not in (None, "unix") and not _is_address(settings.trusted_proxy or ""):
-        yield f"{PREFIX}TRUSTED_PROXY must be `unix` or one IP address"
-    if settings.trusted_proxy == "unix" and settings.unix_socket is None:
-        yield f"{PREFIX}TRUSTED_PROXY is `unix`, so {PREFIX}UNIX_SOCKET must name the socket that only the proxy can reach"
-
-
-def _sms_contradictions(settings: Settings) -> Iterator[str]:
-    """Yield what is wrong about text messages."""
-    needed = _NEEDED_FOR_SMS[settings.sms_gateway]
-    if not getattr(settings, needed):
-        yield f"{PREFIX}{needed.upper()} is missing: {_meaning(needed)}"
-    for name in ("sms_countries", "sms_home_countries"):
-        if wrong := sorted(one for one in _listed(getattr(settings, name)) if not _COUNTRY.fullmatch(one)):
-            yield f"{PREFIX}{name.upper()}: {wrong[0]} is not a country's two capital letters"
-
-
-def _keys_contradiction(settings: Settings) -> str | None:
-    """Return why the place of the root keys is not clear."""
-    if sum(given is not None for given in (settings.keys_file, settings.keys, settings.keys_module)) != 1:
-        return f"give exactly one of {PREFIX}KEYS_FILE, {PREFIX}KEYS and {PREFIX}KEYS_MODULE: {_meaning('keys_file')}"
-    if settings.keys_module and not (settings.keys_module_token and settings.keys_module_pin):
-        return f"{PREFIX}KEYS_MODULE needs {PREFIX}KEYS_MODULE_TOKEN and {PREFIX}KEYS_MODULE_PIN"
-    return None
-
-
-def _unsafe(settings: Settings) -> Iterator[str]:
-    """Yield what production refuses."""
-    if not settings.is_https:
-        yield f"{PREFIX}BASE_URL must begin with https:// in production"
-    if settings.sms_gateway is SmsGateway.INBOX:
-        yield f"{PREFIX}SMS_GATEWAY: production refuses the local inbox, which sends nothing to anybody"
-    if settings.webhook_allow_loopback:
-        yield f"{PREFIX}WEBHOOK_ALLOW_LOOPBACK: production refuses http and loopback webhooks"
-    if settings.receiving_cooling_off_seconds < _LEAST_COOLING_OFF_SECONDS:
-        yield f"{PREFIX}RECEIVING_COOLING_OFF_SECONDS: production wants at least an hour"
-    if settings.banks_directory is None:
-        yield f"{PREFIX}BANKS_DIRECTORY is missing: {_meaning('banks_directory')}"
-    elif fault := _bank_fault(settings.banks_directory):
-        yield fault
-    if local := sorted(host for host in settings.issuer_hosts if _is_local(f"https://{host}")):
-        yield f"{PREFIX}ISSUING_HOSTS: production refuses an issuer on this machine ({local[0]})"
-    if fault := _key_fault(settings):
-        yield fault
-    yield from provider_faults(settings)
-
-
-def _key_fault(settings: Settings) -> str | None:
-    """Return why root keys are not for production."""
-    try:
-        root = settings.keeper().load()
-    except RootKeysError as error:
-        return str(error)
-    is_sample = isinstance(root, HeldKeys) and are_sample_keys(root)
-    return "the root keys are samples, not random: `strongroom keys init` makes real ones" if is_sample else None
-
-
-def _bank_fault(path: Path) -> str | None:
-    """Return why a bank file is not for production: it cannot be read, or names an address on this machine."""
-    try:
-        document = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return f"{PREFIX}BANKS_DIRECTORY: {path} cannot be read as JSON"
-    if local := next((text for text in _texts(document) if _is_local(text)), None):
-        return f"{PREFIX}BANKS_DIRECTORY: production refuses the model bank ({local})"
-    return None
-
-
-def _listed(text: str) -> frozenset[str]:
-    return frozenset(one.strip() for one in text.split(",") if one.strip())
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Yield every text inside a JSON document."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
-
-
-def _is_local(text: str) -> bool:
-    """True for a URL on this machine."""
-    if not text.startswith(("http://", "https://")):
-        return False
-    host = (urlsplit(text).hostname or "").rstrip(".")
-    return host == "localhost" or host.endswith(".localhost") or (_is_address(host) and ip_address(host).is_loopback)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _looks_typed(material: bytes) -> bool:
-    return len(set(material)) < _FEW_DISTINCT_BYTES or all(32 <= byte < 127 for byte in material)  # noqa: PLR2004  # ASCII's printable range
-
-
-def _meaning(name: str) -> str:
-    meta = next(part for part in get_args(_FIELDS[name].type) if isinstance(part, Meta))
+def meaning_of(name: str) -> str:
+    """Return what a setting is for, in a sentence."""
+    meta = next(part for part in get_args(FIELDS[name].type) if isinstance(part, Meta))
     return meta.description or ""
 
 
-def _show(name: str, value: object) -> str:
-    return "[secret]" if _holds(name, Secret) else str(value)
-
-
-def _show_default(name: str) -> str:
-    default = _FIELDS[name].default
-    if default is msgspec.NODEFAULT:
-        return "(required)"
-    return "(none)" if default is None else str(default)
+def listed(text: str) -> frozenset[str]:
+    """Return what a text names, separated by commas."""
+    return frozenset(one.strip() for one in text.split(",") if one.strip())

@@ -36,7 +36,7 @@ from strongroom.kit.db import Database
 from strongroom.kit.idempotency import Once
 from strongroom.kit.rootkeys import RootKeyKeeper
 from strongroom.kit.vault import Vault
-from strongroom.settings import load_settings
+from strongroom.settings_reading import load_settings
 from strongroom.wiring import APP_ROLE, WORKER_ROLE, House, assemble
 from tests.funds.scripted_bank import ScriptedBank, ScriptedRegistry
 

@@ -20,7 +20,7 @@ from strongroom.funds.receiving import NewReceivingAccount
 from strongroom.kit.crypto import Secret
 from strongroom.kit.edge import Edge
 from strongroom.kit.rootkeys import FileKeeper
-from strongroom.settings import load_settings
+from strongroom.settings_reading import load_settings
 from strongroom.wiring import House, build
 
 API = "/api/1.0"

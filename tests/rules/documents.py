@@ -20,7 +20,7 @@ from strongroom.access.errors import OAuthRefused
 from strongroom.funds.model import FAILURE_MESSAGES
 from strongroom.kit import metrics
 from strongroom.kit.errors import Refusal
-from strongroom.settings import explain
+from strongroom.settings_reading import explain
 from tests.rules.source import ROOT, read
 
 _PART = "<!-- made from the code: {} -->\n"

@@ -22,7 +22,8 @@ from strongroom.commands.failure import Failed
 from strongroom.kit.crypto import Secret
 from strongroom.kit.db import Database
 from strongroom.kit.vault import Vault
-from strongroom.settings import Settings, load_settings
+from strongroom.settings import Settings
+from strongroom.settings_reading import load_settings
 
 FirmOption = Annotated[str | None, Parameter(name="--firm", help="The firm; needed only where there are several")]
 APP_ROLE = "strongroom_app"

@@ -14,7 +14,8 @@ from strongroom.commands.desk import say
 from strongroom.commands.failure import Failed
 from strongroom.kit.log import configure_logging
 from strongroom.kit.migrate import MigrationError, migrate, missing_migrations
-from strongroom.settings import Environment, Settings, load_settings
+from strongroom.settings import Environment, Settings
+from strongroom.settings_reading import load_settings
 
 _DEVELOPMENT_FOLDER = Path("var")
 

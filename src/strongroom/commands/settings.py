@@ -9,7 +9,7 @@ from cyclopts import App
 from strongroom.banking.directory import BankEntry
 from strongroom.commands.desk import say
 from strongroom.kit.money import PENCE_PER_POUND
-from strongroom.settings import explain, load_settings
+from strongroom.settings_reading import explain, load_settings
 from strongroom.wiring import check_banks, sms_routes
 
 app = App(name="settings", help="Show and check the settings.")
