@@ -270,7 +270,8 @@ async def test_a_paid_page_is_brought_up_to_date_in_place_and_then_asks_no_more(
 
     async def renew(route: Route) -> None:
         is_script = route.request.resource_type == "xhr"
-        await (route.fulfill(body=Gallery().html(becomes), content_type="text/html") if is_script else route.continue_())
+        fresh = Gallery().html(becomes).replace("MB-20261121", "MB-20261122")
+        await (route.fulfill(body=fresh, content_type="text/html") if is_script else route.continue_())
 
     await page.clock.install()
     await page.set_viewport_size({"width": 360, "height": 300})
@@ -288,6 +289,7 @@ async def test_a_paid_page_is_brought_up_to_date_in_place_and_then_asks_no_more(
     await expect(page.locator("[data-part=following]")).not_to_contain_text("looks again by itself")
     await expect(page.get_by_role("heading", level=1)).to_have_text(heading)
     await expect(page).to_have_title(re.compile(heading))
+    await expect(page.locator(".facts")).to_contain_text("MB-20261122")
     await expect(state).to_have_text("Received" if "received" in heading else "Paid from your account")
     await expect(receipt).to_be_focused()
     assert abs(await top_of(receipt) - top) < 1

@@ -34,7 +34,7 @@
     }
   }
 
-  // A page that is read on is brought up to date in place: where its reader is, by eye or by keyboard, does not change.
+  // A page that goes on being read is brought up to date in place: where its reader is, by eye or by keyboard, does not change.
   function renewParts(done, fail) {
     const request = new XMLHttpRequest(); // reads a page without a parser of our own, which the policy forbids
     request.responseType = "document";
