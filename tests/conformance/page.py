@@ -58,6 +58,11 @@ consents that it makes: no server error, and no answer whose status, content typ
 `tests/modelbank/test_openid_client.py` lets npm's [openid-client](https://github.com/panva/openid-client) pay and share by
 redirect, pushed request and signed response, and pay by the decoupled flow.
 
+`tests/banking/test_against_oidc_provider.py` lets the connector pay and share at npm's
+[oidc-provider](https://github.com/panva/node-oidc-provider) in its FAPI 1.0 manner: with an id_token, with the answer signed
+as a whole, and where it demands pushed requests. Harbour Building Society, the second of the model banks, demands them too, so
+every journey there goes by one (`tests/journeys/customer/test_pushed.py`).
+
 ## What the bank has, and what it leaves out
 
 | of the standard | kind | here |
