@@ -14,6 +14,7 @@ import pytest
 from strongroom.kit.crypto import Cipher
 from strongroom.kit.db import Database
 from strongroom.kit.errors import Unavailable
+from strongroom.kit.metrics import REGISTRY
 from strongroom.kit.readiness import NO_KEYS, Readiness
 from strongroom.kit.rootkeys import FileKeeper, RootKeys
 from strongroom.kit.vault import Vault
@@ -73,9 +74,14 @@ async def db(database: Any) -> AsyncIterator[Database]:
     await made.close()
 
 
+def usable() -> float | None:
+    return REGISTRY.get_sample_value("strongroom_root_keys_usable")
+
+
 async def test_any_number_of_probes_ask_the_module_once_in_two_seconds(db: Database) -> None:
     keeper = SlowKeeper()
     readiness = Readiness(db, Vault(keeper))
+    assert usable() == 1, "nobody is alarmed before anybody has asked"
     for _ in range(5):
         assert await asyncio.gather(*(readiness.find_warning() for _ in range(4))) == [None] * 4
     assert keeper.active.asked == 1
@@ -84,6 +90,11 @@ async def test_any_number_of_probes_ask_the_module_once_in_two_seconds(db: Datab
     await asyncio.sleep(2.1)
     assert await readiness.find_warning() == NO_KEYS
     assert keeper.active.asked == 2
+    assert usable() == 0
+    keeper.active.is_away = False
+    await asyncio.sleep(2.1)
+    assert await readiness.find_warning() is None
+    assert usable() == 1
 
 
 async def test_a_module_that_hangs_is_warned_of_within_a_second_and_is_asked_by_one_alone(db: Database) -> None:

@@ -48,6 +48,7 @@ BANK_DIRECTORY_BROKEN = Gauge(
 ROOT_KEYS_USABLE = Gauge(
     "strongroom_root_keys_usable", "0 when the root keys could not be used when readiness was last asked for", registry=REGISTRY
 )
+ROOT_KEYS_USABLE.set(1)  # who runs has read them; 0 before anybody asks would be a false alarm
 BANK_CALL_SECONDS = Histogram(
     "strongroom_bank_call_seconds",
     "Time of a bank's answer",
